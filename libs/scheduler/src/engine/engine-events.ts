@@ -1,0 +1,81 @@
+import type { ExecutionInfo, JobInfo } from './info.js';
+
+/** `degraded`: something failed once. `disconnected`: it goes on failing. `recovering`: connected again, not yet at work. */
+export type SchedulerState =
+  'stopped' | 'starting' | 'running' | 'paused' | 'degraded' | 'disconnected' | 'recovering' | 'draining';
+
+interface OfJob {
+  job: JobInfo;
+}
+interface OfExecution {
+  execution: ExecutionInfo;
+}
+/** What happens, by name. No event is called `error`: an emitter throws when nobody listens to that one. */
+export type SchedulerEvents = Record<
+  'job.added' | 'job.removed' | 'job.paused' | 'job.resumed' | 'job.quarantined',
+  OfJob
+> &
+  Record<
+    | 'execution.started'
+    | 'execution.succeeded'
+    | 'execution.missed'
+    | 'execution.skipped'
+    | 'execution.cancelled'
+    | 'execution.timed-out'
+    | 'execution.abandoned'
+    /** Another node's word counts: what this one reported was refused. */
+    | 'execution.taken-over',
+    OfExecution
+  > & {
+    /** `retryAt`: when the next attempt is due; null: this was the last one. */
+    'execution.failed': OfExecution & { retryAt: Date | null };
+    'execution.progress': OfExecution & { fraction: number; message: string | null };
+    /** `downMs`: how long nothing worked, when it works again. */
+    'scheduler.state': { from: SchedulerState; to: SchedulerState; error: Error | null; downMs: number | null };
+    /** The loop or a service caught something: what, how often in a row, when it tries again. */
+    'scheduler.failure': { service: string; error: Error; attempt: number; retryInMs: number };
+  };
+
+type Listener = (event: never) => unknown;
+
+/** Tells listeners what happens. A listener that throws, rejects or never settles changes nothing. */
+export class EngineEvents {
+  readonly #listeners = new Map<keyof SchedulerEvents, Set<Listener>>();
+
+  constructor(private readonly onListenerFailure: (event: string, error: unknown) => void) {}
+
+  /** Returns the function that ends the subscription. */
+  on<E extends keyof SchedulerEvents>(event: E, listener: (event: SchedulerEvents[E]) => unknown): () => void {
+    const listeners = this.#listeners.get(event) ?? new Set();
+    this.#listeners.set(event, listeners);
+    listeners.add(listener as Listener);
+    return () => void listeners.delete(listener as Listener);
+  }
+
+  emit<E extends keyof SchedulerEvents>(event: E, payload: SchedulerEvents[E]): void {
+    for (const listener of [...(this.#listeners.get(event) ?? [])]) {
+      void this.#call(event, listener as (event: SchedulerEvents[E]) => unknown, payload);
+    }
+  }
+
+  async #call<E extends keyof SchedulerEvents>(
+    event: E,
+    listener: (event: SchedulerEvents[E]) => unknown,
+    payload: SchedulerEvents[E],
+  ): Promise<void> {
+    try {
+      await listener(payload);
+    } catch (error) {
+      this.#report(event, error);
+    }
+  }
+
+  /** The report may end in a user's logger, which may throw as well. */
+  #report(event: string, error: unknown): void {
+    try {
+      this.onListenerFailure(event, error);
+    } catch {
+      // Nothing is left that could be told.
+    }
+  }
+}

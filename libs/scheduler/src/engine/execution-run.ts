@@ -1,0 +1,125 @@
+import type { Clock } from '../clock/clock.js';
+import type { JobExecutionEntity, ProgressRecord } from '../store/job-execution.entity.js';
+import type { JobEntity } from '../store/job.entity.js';
+import type { Logger } from './engine-logger.js';
+import { JobAbortedError, JobContext, type AbortCause } from './job-context.js';
+import { storable } from './json.js';
+import type { Ending } from './outcome.js';
+
+/** How long a handler may go on after its signal was aborted before it is given up. */
+const ABORT_GRACE_MS = 5_000;
+const MAX_PROGRESS_MESSAGE = 500;
+
+/** One claimed execution in this process: its context, its signal, and how it ends. */
+export class ExecutionRun {
+  readonly #controller = new AbortController();
+  #abortCause: AbortCause | null = null;
+  #ended: (() => void) | null = null;
+  readonly startedMs: number;
+
+  constructor(
+    readonly execution: JobExecutionEntity,
+    readonly job: JobEntity,
+    private readonly clock: Clock,
+  ) {
+    this.startedMs = clock.monotonicMs();
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+  get abortCause(): AbortCause | null {
+    return this.#abortCause;
+  }
+
+  /** The first cause stands. */
+  abort(cause: AbortCause): void {
+    if (this.#abortCause !== null) return;
+    this.#abortCause = cause;
+    this.#controller.abort(new JobAbortedError(cause));
+  }
+
+  /** Ends the wait for the handler now, whatever it does. */
+  giveUp(): void {
+    this.#ended?.();
+  }
+
+  /** Resolves when the handler settles, or when the grace after an abort is over. Never rejects. */
+  async perform(handler: () => unknown): Promise<Ending> {
+    const over = new AbortController();
+    const givenUp = new Promise<void>((resolve) => (this.#ended = resolve));
+    if (this.job.timeoutMs !== null) void this.#abortAfter(this.job.timeoutMs, over.signal);
+    try {
+      return await Promise.race([
+        settle(handler),
+        givenUp.then(unsettled),
+        this.#graceOver(over.signal).then(unsettled),
+      ]);
+    } finally {
+      over.abort();
+    }
+  }
+
+  async #abortAfter(timeoutMs: number, over: AbortSignal): Promise<void> {
+    await this.clock.sleep(timeoutMs, over);
+    if (!over.aborted) this.abort('timeout');
+  }
+
+  async #graceOver(over: AbortSignal): Promise<void> {
+    await new Promise((resolve) => this.signal.addEventListener('abort', resolve, { once: true }));
+    await this.clock.sleep(ABORT_GRACE_MS, over);
+  }
+}
+
+function unsettled(): Ending {
+  return { kind: 'unsettled' };
+}
+
+async function settle(handler: () => unknown): Promise<Ending> {
+  try {
+    return { kind: 'returned', value: await handler() };
+  } catch (error) {
+    return { kind: 'threw', error };
+  }
+}
+
+/** The context of one run. */
+export class RunContext extends JobContext<unknown> {
+  readonly jobId: string;
+  readonly executionId: string;
+  readonly data: unknown;
+  readonly scheduledAt: Date;
+  readonly startedAt: Date;
+  readonly previousRunAt: Date | null;
+  readonly nextRunAt: Date | null;
+  readonly attempt: number;
+  readonly isCatchUp: boolean;
+  readonly signal: AbortSignal;
+
+  constructor(
+    run: ExecutionRun,
+    readonly logger: Logger,
+    private readonly onProgress: (progress: ProgressRecord) => void,
+  ) {
+    super();
+    const { execution, job } = run;
+    this.jobId = execution.jobId;
+    this.executionId = execution.id;
+    this.data = execution.data ?? undefined;
+    this.scheduledAt = execution.scheduledAt;
+    this.startedAt = execution.claimedAt ?? execution.scheduledAt;
+    this.previousRunAt = job.lastInstant !== null && job.lastInstant < execution.scheduledAt ? job.lastInstant : null;
+    this.nextRunAt = job.nextRunAt;
+    this.attempt = execution.attempt;
+    this.isCatchUp = execution.isCatchUp;
+    this.signal = run.signal;
+  }
+
+  progress(fraction: number, message?: string): void {
+    const isNumber = typeof fraction === 'number' && Number.isFinite(fraction);
+    this.onProgress({
+      fraction: isNumber ? Math.min(1, Math.max(0, fraction)) : 0,
+      message: message === undefined ? null : storable(String(message)).slice(0, MAX_PROGRESS_MESSAGE),
+    });
+  }
+}

@@ -1,0 +1,91 @@
+import type { DeclaredJob } from '../store/job-store.js';
+import { anchored } from '../triggers/interval.trigger.js';
+import { parseTrigger } from '../triggers/trigger-spec.js';
+import type { Trigger } from '../triggers/trigger.js';
+import type { JobEntity } from '../store/job.entity.js';
+import type { JobContext } from './job-context.js';
+import { hashOf, type JobDraft } from './job-draft.js';
+import { capabilityOf, InvalidJobError, type JobSettings } from './job-settings.js';
+
+/** What runs when a job fires. */
+export interface JobHandler {
+  /** What rows store. */
+  key: string;
+  /** Where it stands in the code, for messages. */
+  source: string;
+  /** Settings that every job of this handler starts from. */
+  settings: JobSettings;
+  run(context: JobContext<unknown>): unknown;
+}
+
+/** What this process can run, and the jobs its code declares. */
+export class HandlerRegistry {
+  readonly #handlers = new Map<string, JobHandler>();
+  readonly #declared = new Map<string, { draft: JobDraft; hash: string; source: string }>();
+
+  addHandler(handler: JobHandler): void {
+    const other = this.#handlers.get(handler.key);
+    if (other !== undefined && other.source !== handler.source) {
+      throw new InvalidJobError(
+        `Two handlers have the key "${handler.key}": ${other.source} and ${handler.source}. Give one of them another key: @JobHandler('…').`,
+      );
+    }
+    this.#handlers.set(handler.key, handler);
+  }
+
+  declare(draft: JobDraft, source: string): void {
+    const other = this.#declared.get(draft.id);
+    if (other !== undefined) {
+      throw new InvalidJobError(
+        `Job "${draft.id}" is declared twice: by ${other.source} and by ${source}. Give one of them another id: @ScheduledJob({ id: '…', … }).`,
+      );
+    }
+    this.#declared.set(draft.id, { draft, hash: hashOf(draft), source });
+  }
+
+  handler(key: string): JobHandler | undefined {
+    return this.#handlers.get(key);
+  }
+
+  get handlers(): readonly JobHandler[] {
+    return [...this.#handlers.values()];
+  }
+
+  get declaredJobs(): readonly DeclaredJob[] {
+    return [...this.#declared].map(([id, { draft, hash }]) => ({ id, hash, definition: definitionOf(draft) }));
+  }
+
+  draftOf(jobId: string): JobDraft | undefined {
+    return this.#declared.get(jobId)?.draft;
+  }
+
+  /** What this node can run in the given executors. */
+  capabilities(executors: readonly string[]): string[] {
+    return executors.flatMap((executor) => [...this.#handlers.keys()].map((key) => capabilityOf(key, executor)));
+  }
+
+  /**
+   * The trigger a row means: the object in the code where this node declares the version in force, else what the row
+   * says. Null: the row follows a trigger of another version's own making, which this node cannot compute.
+   * Throws when nobody could read the row.
+   */
+  triggerOf(job: JobEntity): Trigger | null {
+    const declared = this.#declared.get(job.id);
+    const schedule = declared?.draft.schedule;
+    if (declared !== undefined && declared.hash === job.codeHash && schedule?.kind === 'trigger') {
+      return anchored(schedule.trigger, job.anchor);
+    }
+    const isForeign = job.source === 'code' && job.codeHash !== declared?.hash;
+    try {
+      return anchored(parseTrigger(job.trigger as object), job.anchor);
+    } catch (error) {
+      if (isForeign) return null;
+      throw error;
+    }
+  }
+}
+
+function definitionOf({ handler, schedule, settings, data }: JobDraft): object {
+  const timing = schedule.kind === 'trigger' ? { ...schedule, trigger: schedule.trigger.toJSON() } : schedule;
+  return { handler, schedule: timing, settings, data };
+}

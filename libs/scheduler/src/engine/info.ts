@@ -1,0 +1,98 @@
+import type { ExecutionWithAttempts } from '../store/job-store.js';
+import type { ExecutionKind, ExecutionStatus, JobExecutionEntity } from '../store/job-execution.entity.js';
+import type { JobEntity, JobState } from '../store/job.entity.js';
+import { settingsOf, type JobSettings } from './job-settings.js';
+
+/** A job as people and screens see it. */
+export interface JobInfo {
+  id: string;
+  handler: string;
+  source: 'code' | 'dynamic';
+  state: JobState;
+  /** Why it is in this state, and who said so. */
+  reason?: string;
+  by?: string;
+  /** No live node has declared it for a day. */
+  orphanedAt: Date | null;
+  /** In words. */
+  schedule: string;
+  nextRunAt: Date | null;
+  /** The last scheduled instant that was decided. */
+  lastRunAt: Date | null;
+  runCount: number;
+  data: unknown;
+  settings: JobSettings;
+  /** Options an operator changed on a declared job. */
+  overridden: readonly string[];
+  /** Grows with each edit. */
+  version: number;
+}
+
+/** One line of the ledger as people and screens see it. */
+export interface ExecutionInfo {
+  id: string;
+  jobId: string;
+  kind: ExecutionKind;
+  status: ExecutionStatus;
+  scheduledAt: Date;
+  /** The last instant of a range of missed ones; null: the row stands for one instant. */
+  untilAt: Date | null;
+  /** How many instants the row stands for; 1,001 means "more than 1,000". */
+  instantCount: number;
+  startedAt: Date | null;
+  finishedAt: Date | null;
+  reason: string | null;
+  progress: { fraction: number; message: string | null } | null;
+  logs: readonly string[];
+  /** Attempts that did not end the execution. */
+  attempts: readonly { attempt: number; startedAt: Date; finishedAt: Date; error: string | null }[];
+  attempt: number;
+  node: string | null;
+  error: { name: string; message: string; stack?: string } | null;
+  result: unknown;
+}
+
+export function jobInfo(job: JobEntity): JobInfo {
+  return {
+    id: job.id,
+    handler: job.handler,
+    source: job.source,
+    state: job.state,
+    ...(job.stateReason === null ? {} : { reason: job.stateReason }),
+    ...(job.stateBy === null ? {} : { by: job.stateBy }),
+    orphanedAt: job.orphanedAt,
+    schedule: job.schedule,
+    nextRunAt: job.nextRunAt,
+    lastRunAt: job.lastInstant,
+    runCount: job.runCount,
+    data: job.data,
+    settings: settingsOf(job),
+    overridden: job.overridden,
+    version: job.version,
+  };
+}
+
+export function executionInfo(
+  execution: JobExecutionEntity,
+  attempts: ExecutionWithAttempts['attempts'] = [],
+): ExecutionInfo {
+  return {
+    id: execution.id,
+    jobId: execution.jobId,
+    kind: execution.kind,
+    status: execution.status,
+    scheduledAt: execution.scheduledAt,
+    untilAt: execution.untilAt,
+    instantCount: execution.instantCount,
+    startedAt: execution.startedAt,
+    finishedAt: execution.finishedAt,
+    reason: execution.reason,
+    progress: execution.progress,
+    logs: execution.logs,
+    attempts: attempts.map(({ error, ...attempt }) => ({ ...attempt, error: error?.message ?? null })),
+    attempt: execution.attempt,
+    node: execution.nodeName,
+    error: execution.error,
+    result: execution.result,
+  };
+}

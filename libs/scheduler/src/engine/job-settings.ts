@@ -1,0 +1,165 @@
+import type {
+  Backoff,
+  JobEntity,
+  MisfirePolicy,
+  NodeLossPolicy,
+  OverlapPolicy,
+  RetryPolicy,
+} from '../store/job.entity.js';
+
+/** How runs of a job behave. Precedence: built-in, module `defaults`, `@JobHandler`, `@ScheduledJob` or `addJob`. */
+export interface JobPolicies {
+  /** What becomes of fires whose time passed while nothing could run them. @default 'coalesce': the latest runs once */
+  misfire?: MisfirePolicy;
+  /** An instant later than this is not run but recorded `missed`. @default coalesce: none; skip: 60_000; all: 86_400_000 */
+  misfireGraceMs?: number;
+  /** Executions at once, cluster-wide. @default 1 */
+  maxInstances?: number;
+  /** What happens to a fire beyond `maxInstances`. @default 'skip' */
+  overlap?: OverlapPolicy;
+  /** @default { maxAttempts: 1 } */
+  retry?: RetryPolicy;
+  /** After this long the signal aborts, and the run is recorded `timed-out`. @default none */
+  timeoutMs?: number;
+  /** What becomes of a run whose node died. @default 'rerun', at most 3 crashes, whatever `retry` says */
+  onNodeLoss?: NodeLossPolicy;
+}
+
+export interface JobSettings extends JobPolicies {
+  description?: string;
+  tags?: readonly string[];
+  /** Higher first. @default 0 */
+  priority?: number;
+  /** A name in the module's `executors`. @default the module's `concurrency` */
+  executor?: string;
+}
+
+/** Something about a job cannot work: what, where, and what to write instead. */
+export class InvalidJobError extends Error {
+  override readonly name = 'InvalidJobError';
+}
+
+export const DEFAULT_EXECUTOR = 'default';
+
+/** The one place where the built-in defaults of a job stand. */
+export const DEFAULT_SETTINGS = {
+  misfire: 'coalesce',
+  maxInstances: 1,
+  overlap: 'skip',
+  retry: { maxAttempts: 1 },
+  onNodeLoss: 'rerun',
+  priority: 0,
+  executor: DEFAULT_EXECUTOR,
+  tags: [],
+} as const satisfies JobSettings;
+
+export const DEFAULT_BACKOFF = {
+  kind: 'exponential',
+  delayMs: 1_000,
+  maxDelayMs: 3_600_000,
+  jitter: true,
+} as const satisfies Backoff;
+
+/** null: no bound. */
+export const DEFAULT_GRACE_MS: Record<MisfirePolicy, number | null> = { coalesce: null, skip: 60_000, all: 86_400_000 };
+
+/** How many executions of one job may wait. */
+export const MAX_QUEUE = 1_000;
+
+export type ResolvedSettings = JobSettings & Required<Pick<JobSettings, keyof typeof DEFAULT_SETTINGS>>;
+
+/** Later layers win, key by key; a key that is `undefined` says nothing. Checked, also for callers without types. */
+export function resolveSettings(where: string, ...layers: readonly (JobSettings | undefined)[]): ResolvedSettings {
+  const resolved: ResolvedSettings = { ...DEFAULT_SETTINGS };
+  for (const layer of layers) {
+    const said = Object.entries(layer ?? {}).filter(([key, value]) => value !== undefined && key in CHECKS);
+    Object.assign(resolved, Object.fromEntries(said));
+  }
+  for (const [key, value] of Object.entries(resolved)) {
+    const complaint = CHECKS[key as keyof JobSettings](value);
+    if (complaint !== null) throw new InvalidJobError(`${where}: ${key} is ${show(value)}. ${complaint}`);
+  }
+  return resolved;
+}
+
+/** The settings of a row, as they would be written. */
+export function settingsOf(job: JobEntity): JobSettings {
+  return {
+    misfire: job.misfire,
+    ...(job.misfireGraceMs === null ? {} : { misfireGraceMs: job.misfireGraceMs }),
+    maxInstances: job.maxInstances,
+    overlap: job.overlap,
+    retry: job.retry,
+    ...(job.timeoutMs === null ? {} : { timeoutMs: job.timeoutMs }),
+    onNodeLoss: job.onNodeLoss,
+    ...(job.description === null ? {} : { description: job.description }),
+    tags: job.tags,
+    priority: job.priority,
+    executor: executorOf(job.capability),
+  };
+}
+
+/** What a node must have to run a job: the handler, and the executor it shall run in. */
+export function capabilityOf(handler: string, executor: string): string {
+  return `${handler}@${executor}`;
+}
+export function executorOf(capability: string): string {
+  return capability.slice(capability.lastIndexOf('@') + 1);
+}
+
+type Check = (value: unknown) => string | null;
+
+const whole =
+  (least: number): Check =>
+  (value) =>
+    Number.isInteger(value) && (value as number) >= least ? null : `Write a whole number of at least ${least}.`;
+const milliseconds =
+  (least: number): Check =>
+  (value) =>
+    typeof value === 'number' && Number.isFinite(value) && value >= least && value <= MAX_MS
+      ? null
+      : `Write a number of milliseconds from ${least} to ${MAX_MS}.`;
+const oneOf =
+  (...values: readonly string[]): Check =>
+  (value) =>
+    values.includes(value as string) ? null : `Write one of ${values.map((each) => `'${each}'`).join(', ')}.`;
+const MAX_MS = 100 * 365 * 86_400_000;
+const MAX_INSTANCES = 1_000_000;
+
+const CHECKS: Record<keyof JobSettings, Check> = {
+  misfire: oneOf('coalesce', 'skip', 'all'),
+  misfireGraceMs: milliseconds(0),
+  maxInstances: (value) =>
+    whole(1)(value) ?? ((value as number) <= MAX_INSTANCES ? null : `Write at most ${MAX_INSTANCES}.`),
+  overlap: oneOf('skip', 'queue-one', 'queue-all', 'cancel-running'),
+  retry: checkRetry,
+  timeoutMs: milliseconds(1),
+  onNodeLoss: oneOf('rerun', 'abandon'),
+  description: (value) => (typeof value === 'string' ? null : 'Write a text.'),
+  tags: (value) =>
+    Array.isArray(value) && value.every((tag) => typeof tag === 'string') ? null : 'Write a list of texts.',
+  priority: (value) =>
+    Number.isSafeInteger(value) && Math.abs(value as number) < 2 ** 31 ? null : 'Write a whole number.',
+  executor: (value) =>
+    typeof value === 'string' && /^[^@]+$/.test(value) ? null : `Write a name from the module's executors.`,
+};
+
+function checkRetry(value: unknown): string | null {
+  const example = `Write { maxAttempts: 3, backoff: { kind: 'exponential', delayMs: 1_000 } }`;
+  if (typeof value !== 'object' || value === null) return `${example}.`;
+  const { maxAttempts, backoff } = value as Partial<RetryPolicy>;
+  if (whole(1)(maxAttempts) !== null) return `${example}; maxAttempts counts the first run too and is at least 1.`;
+  if (backoff === undefined) return null;
+  const isKnown = oneOf('exponential', 'linear', 'fixed')(backoff.kind) === null;
+  const isTimed = milliseconds(0)(backoff.delayMs) === null;
+  const isBounded = backoff.maxDelayMs === undefined || milliseconds(0)(backoff.maxDelayMs) === null;
+  return isKnown && isTimed && isBounded ? null : `${example}.`;
+}
+
+function show(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return String(value);
+  }
+}

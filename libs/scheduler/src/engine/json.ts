@@ -1,0 +1,80 @@
+/** The longest result that is stored whole, in characters of JSON. */
+const MAX_RESULT_LENGTH = 64 * 1024;
+const MAX_MESSAGE_LENGTH = 8 * 1024;
+const MAX_STACK_LENGTH = 16 * 1024;
+
+/**
+ * Where and why a value is not what JSON gives back unchanged; null when it is. Also names what `jsonb` refuses:
+ * U+0000 and half a surrogate pair.
+ */
+export function notJson(value: unknown, path = 'data', ancestors: readonly unknown[] = []): string | null {
+  if (value === null || value === undefined || typeof value === 'boolean') return null;
+  if (typeof value === 'string') return textProblem(value, path);
+  if (typeof value === 'number') return Number.isFinite(value) ? null : `${path} is ${value}, which JSON has not`;
+  if (typeof value !== 'object') return `${path} is a ${typeof value}, which JSON has not`;
+  if (ancestors.includes(value)) return `${path} contains itself`;
+  const isPlain =
+    Array.isArray(value) || [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null);
+  if (!isPlain)
+    return `${path} is a ${value.constructor?.name ?? 'class instance'}, which would come back as something else`;
+  for (const [key, each] of Object.entries(value)) {
+    const here = Array.isArray(value) ? `${path}[${key}]` : `${path}.${key}`;
+    const problem = textProblem(key, here) ?? notJson(each, here, [...ancestors, value]);
+    if (problem !== null) return problem;
+  }
+  return null;
+}
+
+function textProblem(text: string, path: string): string | null {
+  if (text.includes('\0')) return `${path} contains the character U+0000, which PostgreSQL cannot store`;
+  return text.isWellFormed() ? null : `${path} contains half a surrogate pair, which PostgreSQL cannot store`;
+}
+
+/** What a handler returned, as JSON text that any `jsonb` takes; a note where it cannot be stored. Never throws. */
+export function resultJson(value: unknown): string | null {
+  if (value === undefined) return null;
+  try {
+    const json = JSON.stringify(value, (_key, each: unknown) => (typeof each === 'string' ? storable(each) : each));
+    if (json === undefined) return note(`A ${typeof value} was returned, which JSON has not.`);
+    if (json.length <= MAX_RESULT_LENGTH) return json;
+    return note(`The result had ${json.length} characters of JSON; at most ${MAX_RESULT_LENGTH} are stored.`);
+  } catch (error) {
+    return note(`The result is not JSON: ${describeError(error).message}`);
+  }
+}
+
+function note(text: string): string {
+  return JSON.stringify({ note: text });
+}
+
+/** Whatever was thrown, as what is stored: bounded, and without credentials in connection strings. Never throws. */
+export function describeError(thrown: unknown): { name: string; message: string; stack?: string } {
+  try {
+    if (!(thrown instanceof Error)) return { name: 'NonError', message: bounded(String(thrown), MAX_MESSAGE_LENGTH) };
+    return {
+      name: bounded(String(thrown.name), 200),
+      message: bounded(String(thrown.message), MAX_MESSAGE_LENGTH),
+      ...(typeof thrown.stack === 'string' ? { stack: bounded(thrown.stack, MAX_STACK_LENGTH) } : {}),
+    };
+  } catch {
+    return { name: 'NonError', message: 'Something was thrown that cannot even be turned into text.' };
+  }
+}
+
+function bounded(text: string, length: number): string {
+  const clean = redact(storable(text));
+  return clean.length <= length ? clean : `${clean.slice(0, length)}… (${clean.length} characters)`;
+}
+
+function redact(text: string): string {
+  return text.replace(/\b([a-z][a-z0-9+.-]*:\/\/[^\s:/@]*):[^\s@]*@/gi, '$1:***@');
+}
+
+export function storable(text: string): string {
+  return text.replaceAll('\0', '').toWellFormed();
+}
+
+/** Anything thrown, as an `Error`. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(describeError(thrown).message);
+}

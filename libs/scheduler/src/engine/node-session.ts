@@ -1,0 +1,77 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+
+import type { JobStore } from '../store/job-store.js';
+import type { HandlerRegistry } from './handler-registry.js';
+import { reconcileJob } from './job-draft.js';
+
+export interface NodeSessionOptions {
+  schedulerName: string;
+  nodeName: string;
+  leaseMs: number;
+  version: string;
+  capabilities: readonly string[];
+}
+
+/** Who this process is to the cluster, and whether the store knows it yet. */
+export class NodeSession {
+  #incarnation: string = randomUUID();
+  #isReady = false;
+  #isSynced = false;
+
+  constructor(
+    private readonly store: JobStore,
+    private readonly registry: HandlerRegistry,
+    readonly options: NodeSessionOptions,
+  ) {}
+
+  get incarnation(): string {
+    return this.#incarnation;
+  }
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  /** Opens the store, announces this node, and brings its declared jobs in; again after an outage, once otherwise. */
+  async ready(): Promise<void> {
+    if (this.#isReady) return;
+    await this.store.open(this.options.schedulerName);
+    await this.#register();
+    if (!this.#isSynced) await this.syncJobs();
+    this.#isReady = true;
+  }
+
+  /** After a failure nothing is taken for granted: the database may be another one now. */
+  distrust(): void {
+    this.#isReady = false;
+  }
+
+  /** This incarnation was judged dead: it owns nothing any more, and a new one begins. */
+  async startAnew(): Promise<void> {
+    this.#incarnation = randomUUID();
+    await this.#register();
+  }
+
+  async syncJobs(): Promise<void> {
+    await this.store.syncJobs(this.#incarnation, this.registry.declaredJobs, (input) => {
+      const draft = this.registry.draftOf(input.declared.id);
+      return draft === undefined ? null : reconcileJob(draft, input);
+    });
+    this.#isSynced = true;
+  }
+
+  async #register(): Promise<void> {
+    const { nodeName, leaseMs, version, capabilities } = this.options;
+    await this.store.registerNode({
+      incarnation: this.#incarnation,
+      nodeName,
+      host: hostname(),
+      pid: process.pid,
+      version,
+      tzVersion: process.versions.tz ?? null,
+      leaseMs,
+      capabilities,
+      definitions: Object.fromEntries(this.registry.declaredJobs.map(({ id, hash }) => [id, hash])),
+    });
+  }
+}

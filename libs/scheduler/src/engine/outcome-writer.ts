@@ -1,0 +1,91 @@
+import { Alarm } from '../clock/alarm.js';
+import type { Clock } from '../clock/clock.js';
+import type { ProgressRecord } from '../store/job-execution.entity.js';
+import type { JobStore, OutcomeRecord, OutcomeVerdict } from '../store/job-store.js';
+import type { Service } from './service.js';
+
+const MAX_BATCH = 500;
+/** How often the progress of running executions is written. */
+const PROGRESS_EVERY_MS = 1_000;
+const FOR_EVER_MS = 2 ** 31 - 1;
+
+interface Waiting {
+  outcome: OutcomeRecord;
+  written: (verdict: OutcomeVerdict) => void;
+}
+type ProgressUpdate = Parameters<JobStore['saveProgress']>[0][number];
+
+/**
+ * Writes how runs ended: one write in flight, and everything that finished meanwhile goes in the next. What is not
+ * acknowledged stays and is written again, through an outage of any length; the store makes a repetition harmless.
+ */
+export class OutcomeWriter implements Service {
+  readonly name = 'outcome-writer';
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #progress = new Map<string, ProgressUpdate>();
+  readonly #alarm: Alarm;
+  #progressWrittenMs = -Infinity;
+
+  constructor(
+    private readonly store: JobStore,
+    private readonly clock: Clock,
+  ) {
+    this.#alarm = new Alarm(clock);
+  }
+
+  /** How many outcomes are not acknowledged yet. */
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  /** `written` is called once, when the store has said what became of it. */
+  add(outcome: OutcomeRecord, written: (verdict: OutcomeVerdict) => void): void {
+    this.#progress.delete(outcome.executionId);
+    this.#waiting.set(outcome.executionId, { outcome, written });
+    this.#alarm.ring();
+  }
+
+  report(executionId: string, leaseEpoch: number, progress: ProgressRecord): void {
+    this.#progress.set(executionId, { executionId, leaseEpoch, progress });
+    this.#alarm.ring();
+  }
+
+  async run(signal: AbortSignal, succeeded: () => void): Promise<void> {
+    while (!signal.aborted) {
+      const idleMs = await this.turn(succeeded);
+      await this.#alarm.wait(idleMs, signal);
+    }
+  }
+
+  /** Writes what waits; returns how long there is nothing to do. */
+  async turn(succeeded: () => void = () => {}): Promise<number> {
+    while (this.#waiting.size > 0) {
+      await this.#writeOutcomes();
+      succeeded();
+    }
+    if (this.#progress.size === 0) return FOR_EVER_MS;
+    const idleMs = this.#progressWrittenMs + PROGRESS_EVERY_MS - this.clock.monotonicMs();
+    if (idleMs > 0) return idleMs;
+    await this.#writeProgress();
+    succeeded();
+    return 0;
+  }
+
+  async #writeOutcomes(): Promise<void> {
+    const batch = [...this.#waiting.values()].slice(0, MAX_BATCH);
+    const verdicts = await this.store.complete(batch.map(({ outcome }) => outcome));
+    batch.forEach(({ outcome, written }, index) => {
+      this.#waiting.delete(outcome.executionId);
+      written(verdicts[index] ?? { kind: 'fenced' });
+    });
+  }
+
+  async #writeProgress(): Promise<void> {
+    const updates = [...this.#progress.values()];
+    this.#progressWrittenMs = this.clock.monotonicMs();
+    await this.store.saveProgress(updates);
+    for (const update of updates) {
+      if (this.#progress.get(update.executionId) === update) this.#progress.delete(update.executionId);
+    }
+  }
+}

@@ -1,0 +1,109 @@
+import type { ErrorRecord, JobExecutionEntity } from '../store/job-execution.entity.js';
+import type { JobEntity } from '../store/job.entity.js';
+import type { OutcomeRecord } from '../store/job-store.js';
+import { FatalError, RetryableError, type AbortCause } from './job-context.js';
+import { describeError, resultJson } from './json.js';
+import { DEFAULT_BACKOFF } from './job-settings.js';
+
+/** How a handler came to its end. */
+export type Ending =
+  | { kind: 'returned'; value: unknown }
+  | { kind: 'threw'; error: unknown }
+  /** It did not settle within the grace after its signal was aborted. */
+  | { kind: 'unsettled' };
+
+export interface EndedRun {
+  execution: JobExecutionEntity;
+  job: JobEntity;
+  ending: Ending;
+  /** Why the signal was aborted; null: it was not. */
+  abortCause: AbortCause | null;
+  durationMs: number;
+  leaseMs: number;
+  random: () => number;
+}
+
+type Verdict = Pick<OutcomeRecord, 'status' | 'delayMs' | 'spendsAttempt' | 'reason' | 'error' | 'result'>;
+
+const ENDED: Verdict = {
+  status: 'succeeded',
+  delayMs: 0,
+  spendsAttempt: true,
+  reason: null,
+  error: null,
+  result: null,
+};
+
+/** What the ledger shall say about a run that ended. Pure but for the jitter. */
+export function outcomeOf(run: EndedRun): OutcomeRecord {
+  const { execution, durationMs } = run;
+  return {
+    executionId: execution.id,
+    leaseEpoch: execution.leaseEpoch,
+    progress: execution.progress,
+    durationMs: Math.min(Math.round(durationMs), 2 ** 31 - 1),
+    ...verdict(run),
+  };
+}
+
+function verdict(run: EndedRun): Verdict {
+  const { ending, abortCause } = run;
+  switch (abortCause) {
+    case 'cancelled':
+      return { ...ENDED, status: 'cancelled', reason: 'cancelled while it ran' };
+    case 'timeout':
+      return retryOr(run, 'timed-out', timeoutError(run), 'it ran longer than its timeoutMs');
+    case 'shutdown':
+      return ending.kind === 'returned' ? finished(run, ending) : released(run);
+    case 'lease-lost':
+    case null:
+      return finished(run, ending);
+  }
+}
+
+function finished(run: EndedRun, ending: Ending): Verdict {
+  switch (ending.kind) {
+    case 'returned':
+      return { ...ENDED, result: resultJson(ending.value) };
+    case 'threw':
+      return retryOr(run, 'failed', ending.error, null);
+    case 'unsettled':
+      return released(run);
+  }
+}
+
+/** Given back to the cluster without spending an attempt; what still runs here is offered only after a lease period. */
+function released({ execution, ending, leaseMs }: EndedRun): Verdict {
+  const reason = 'its node shut down';
+  if (execution.onNodeLoss === 'abandon') return { ...ENDED, status: 'abandoned', reason };
+  const delayMs = ending.kind === 'unsettled' ? leaseMs : 0;
+  return { ...ENDED, status: 'pending', delayMs, spendsAttempt: false, reason };
+}
+
+function retryOr(run: EndedRun, status: 'failed' | 'timed-out', thrown: unknown, reason: string | null): Verdict {
+  const { execution, job, random } = run;
+  const error: ErrorRecord = describeError(thrown);
+  const hasAttempts = execution.attempt < execution.maxAttempts && !(thrown instanceof FatalError);
+  if (!hasAttempts) return { ...ENDED, status, error, reason };
+  const delayMs = thrown instanceof RetryableError ? sane(thrown.delayMs) : backoffMs(job, execution.attempt, random);
+  return { ...ENDED, status: 'pending', delayMs, error, reason: reason ?? 'waits for its next attempt' };
+}
+
+/** How long after attempt number `attempt` the next one may start. */
+export function backoffMs(job: Pick<JobEntity, 'retry'>, attempt: number, random: () => number): number {
+  const { kind, delayMs, maxDelayMs, jitter } = { ...DEFAULT_BACKOFF, ...job.retry.backoff };
+  const growth = { fixed: 1, linear: attempt, exponential: 2 ** Math.min(attempt - 1, 30) }[kind];
+  const delay = Math.min(delayMs * growth, maxDelayMs);
+  return Math.round(jitter ? delay * (0.5 + random() / 2) : delay);
+}
+
+function sane(delayMs: number): number {
+  return Number.isFinite(delayMs) ? Math.min(Math.max(0, Math.round(delayMs)), 2 ** 31 - 1) : 0;
+}
+
+function timeoutError({ job }: EndedRun): Error {
+  const error = new Error(`The run took longer than its timeoutMs of ${job.timeoutMs}.`);
+  error.name = 'TimeoutError';
+  delete error.stack;
+  return error;
+}

@@ -1,0 +1,297 @@
+import { Alarm } from '../clock/alarm.js';
+import type { Random } from '../clock/backoff.js';
+import { withDeadline, type Clock } from '../clock/clock.js';
+import { JobStoreUnavailableError } from '../store/errors.js';
+import type { JobExecutionEntity } from '../store/job-execution.entity.js';
+import type { Beat, JobStore, Rescued } from '../store/job-store.js';
+import type { JobEntity } from '../store/job.entity.js';
+import { Dispatcher, type AroundJob } from './dispatcher.js';
+import { EngineEvents, type SchedulerState } from './engine-events.js';
+import type { JobLoggerFactory, Logger } from './engine-logger.js';
+import type { HandlerRegistry } from './handler-registry.js';
+import { executionInfo, jobInfo } from './info.js';
+import { describeError } from './json.js';
+import { NodeSession } from './node-session.js';
+import { OutcomeWriter } from './outcome-writer.js';
+import { SchedulerLoop } from './scheduler-loop.js';
+import { StateMachine } from './scheduler-state.js';
+import type { Service } from './service.js';
+import { HistoryPruner } from './services/history-pruner.js';
+import { LeaseRenewer } from './services/lease-renewer.js';
+import { NodeReaper } from './services/node-reaper.js';
+import { NotificationListener } from './services/notification-listener.js';
+import { Supervisor } from './supervisor.js';
+
+export interface EngineOptions {
+  name: string;
+  nodeName: string;
+  /** Of the library; shown in the node table. */
+  version: string;
+  /** Slots by executor. */
+  concurrency: Readonly<Record<string, number>>;
+  /** false: this process manages jobs and runs none. */
+  runJobs: boolean;
+  waitForDatabase: boolean;
+  notifications: boolean;
+  leaseMs: number;
+  shutdownTimeoutMs: number;
+  retention: { succeededMs: number; otherMs: number };
+  aroundJob?: AroundJob | undefined;
+  loggerFor: JobLoggerFactory;
+  logger: Logger;
+}
+export interface EngineParts {
+  store: JobStore;
+  registry: HandlerRegistry;
+  clock: Clock;
+  random: Random;
+}
+
+/** alive: the loop turns, also through an outage (for liveness). ready: it can claim (for readiness). */
+export interface SchedulerHealth {
+  state: SchedulerState;
+  alive: boolean;
+  ready: boolean;
+  lastPassAt: Date | null;
+  /** How late the runs of the last pass started. */
+  latenessMs: number | null;
+  reconnects: number;
+  /** Why it is not running. */
+  reason: string | null;
+}
+
+/** A loop that has not turned for this long (it looks every minute) is not alive. */
+const ALIVE_WITHIN_MS = 180_000;
+/** How long the last writes of a shutdown may take after its time is over. */
+const LAST_WRITES_MS = 500;
+const GOODBYE_MS = 200;
+
+/** Composes the loop and its services, and starts and stops them. */
+export class SchedulerEngine {
+  readonly events: EngineEvents;
+  readonly session: NodeSession;
+  readonly #machine: StateMachine;
+  readonly #alarm: Alarm;
+  readonly #writer: OutcomeWriter;
+  readonly #dispatcher: Dispatcher;
+  readonly #loop: SchedulerLoop;
+  readonly #listener: NotificationListener;
+  readonly #reaper: NodeReaper;
+  readonly #supervisor: Supervisor;
+  /** Takes new work; stopped first. */
+  #claiming = new AbortController();
+  /** Keeps leases and writes outcomes; stopped last. */
+  #keeping = new AbortController();
+  #claimers: Promise<void>[] = [];
+  #idleWaiters: (() => void)[] = [];
+  #starting: Promise<void> | null = null;
+  #stopping: Promise<void> | null = null;
+  #lastPassAt: Date | null = null;
+  #lastTurnMs = 0;
+  #latenessMs: number | null = null;
+  #reconnects = 0;
+
+  constructor(
+    private readonly options: EngineOptions,
+    private readonly parts: EngineParts,
+  ) {
+    const { store, registry, clock, random } = parts;
+    const { concurrency, leaseMs, aroundJob, loggerFor } = options;
+    this.events = new EngineEvents((event, error) =>
+      options.logger.warn(`A listener of "${event}" failed: ${describeError(error).message}`),
+    );
+    this.#machine = new StateMachine(clock, this.events);
+    this.#alarm = new Alarm(clock);
+    this.session = new NodeSession(store, registry, {
+      schedulerName: options.name,
+      nodeName: options.nodeName,
+      leaseMs,
+      version: options.version,
+      capabilities: options.runJobs ? registry.capabilities(Object.keys(concurrency)) : [],
+    });
+    this.#writer = new OutcomeWriter(store, clock);
+    this.#dispatcher = new Dispatcher(
+      { concurrency: options.runJobs ? concurrency : {}, leaseMs, aroundJob, loggerFor },
+      { clock, random, registry, events: this.events, writer: this.#writer, onFree: () => this.#slotFreed() },
+    );
+    this.#listener = new NotificationListener(store, this.session, clock, () => this.wake());
+    this.#loop = new SchedulerLoop({
+      ...parts,
+      session: this.session,
+      dispatcher: this.#dispatcher,
+      alarm: this.#alarm,
+      canHear: () => this.#listener.canHear,
+      onDecided: (recorded, quarantined) => this.#announce(recorded, quarantined),
+      onPass: (latenessMs) => this.#passed(latenessMs),
+    });
+    this.#reaper = new NodeReaper({ store, clock, leaseMs, onRescued: (rescued) => this.#rescued(rescued) });
+    this.#supervisor = new Supervisor(clock, random, {
+      reconnect: () => this.#reconnect(),
+      failed: (failure) => this.#failed(failure),
+      reconnected: () => this.#machine.reconnected(),
+      succeeded: (service) => this.#succeeded(service),
+    });
+  }
+
+  get state(): SchedulerState {
+    return this.#machine.state;
+  }
+
+  health(): SchedulerHealth {
+    const { state, reason } = this.#machine;
+    const isUp = state !== 'stopped' && state !== 'draining';
+    return {
+      state,
+      alive: isUp && this.parts.clock.monotonicMs() - this.#lastTurnMs < ALIVE_WITHIN_MS,
+      ready: state === 'running' || state === 'degraded',
+      lastPassAt: this.#lastPassAt,
+      latenessMs: this.#latenessMs,
+      reconnects: this.#reconnects,
+      reason,
+    };
+  }
+
+  /** Looks for due work now. */
+  wake(): void {
+    this.#alarm.ring();
+  }
+
+  /**
+   * One attempt to open the store; then the loop goes on by itself, whatever happens. Rejects only for what waiting
+   * does not cure (`JobStoreConfigurationError`). Concurrent calls are one.
+   */
+  start(): Promise<void> {
+    this.#starting ??= this.#start().catch((error: unknown) => {
+      this.#starting = null;
+      this.#machine.stopped();
+      throw error;
+    });
+    return this.#starting;
+  }
+
+  /** Bounded by `shutdownTimeoutMs` plus a second, with or without a database. Never rejects. Concurrent calls are one. */
+  shutdown(): Promise<void> {
+    this.#stopping ??= this.#shutdown().finally(() => (this.#stopping = this.#starting = null));
+    return this.#stopping;
+  }
+
+  async #start(): Promise<void> {
+    this.#machine.starting();
+    this.#claiming = new AbortController();
+    this.#keeping = new AbortController();
+    this.#dispatcher.open();
+    this.#lastTurnMs = this.parts.clock.monotonicMs();
+    try {
+      await this.session.ready();
+    } catch (error) {
+      if (!(error instanceof JobStoreUnavailableError)) throw error;
+      this.#failed({ service: 'loop', error, attempt: 1, retryInMs: 0 });
+    }
+    const firstTurn = this.options.waitForDatabase ? this.#firstTurn() : Promise.resolve();
+    this.#launch();
+    await firstTurn;
+  }
+
+  #firstTurn(): Promise<void> {
+    return new Promise((resolve) => {
+      const off = this.events.on('scheduler.state', ({ to }) => {
+        if (to !== 'running' && to !== 'stopped') return;
+        off();
+        resolve();
+      });
+    });
+  }
+
+  #launch(): void {
+    const { store, clock } = this.parts;
+    const { leaseMs, retention, notifications } = this.options;
+    const { session } = this;
+    const onBeat = (beat: Beat) => this.#reaper.observe(beat, session.incarnation);
+    const renewer = new LeaseRenewer({ store, session, dispatcher: this.#dispatcher, clock, leaseMs, onBeat });
+    const pruner = new HistoryPruner(store, session, clock, retention);
+    const claiming: Service[] = [this.#loop, pruner, ...(notifications ? [this.#listener] : [])];
+    this.#claimers = claiming.map((service) => this.#supervisor.keep(service, this.#claiming.signal));
+    for (const service of [this.#writer, renewer]) void this.#supervisor.keep(service, this.#keeping.signal);
+  }
+
+  async #shutdown(): Promise<void> {
+    if (this.#machine.state === 'stopped') return;
+    const { shutdownTimeoutMs } = this.options;
+    const graceMs = Math.min(2_000, shutdownTimeoutMs / 4);
+    this.#machine.draining();
+    this.#claiming.abort();
+    await this.#within(shutdownTimeoutMs - graceMs, this.#drained());
+    this.#dispatcher.abortAll('shutdown');
+    await this.#within(graceMs, this.#drained());
+    this.#dispatcher.close();
+    await this.#within(LAST_WRITES_MS, this.#idle());
+    this.#keeping.abort();
+    await this.#within(GOODBYE_MS, this.parts.store.retireNode(this.session.incarnation));
+    await this.#within(GOODBYE_MS, this.parts.store.close());
+    this.session.distrust();
+    this.#machine.stopped();
+  }
+
+  /** The pass in flight may still claim something; then what runs has to end. */
+  async #drained(): Promise<void> {
+    await Promise.all(this.#claimers);
+    await this.#idle();
+  }
+
+  /** Until every run has its outcome written. */
+  async #idle(): Promise<void> {
+    if (this.#dispatcher.isIdle) return;
+    await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
+  }
+
+  async #within(ms: number, promise: Promise<unknown>): Promise<void> {
+    await withDeadline(this.parts.clock, ms, promise, () => new Error('late')).catch(() => {});
+  }
+
+  #slotFreed(): void {
+    this.#loop.unblock();
+    this.wake();
+    if (!this.#dispatcher.isIdle) return;
+    for (const resolve of this.#idleWaiters.splice(0)) resolve();
+  }
+
+  async #reconnect(): Promise<void> {
+    this.session.distrust();
+    this.#reaper.forget();
+    await this.parts.store.reconnect();
+    this.#reconnects += 1;
+  }
+
+  #failed(failure: { service: string; error: Error; attempt: number; retryInMs: number }): void {
+    this.#lastTurnMs = this.parts.clock.monotonicMs();
+    this.#machine.failed(failure.service, failure.error, failure.attempt);
+    this.events.emit('scheduler.failure', failure);
+  }
+
+  #succeeded(service: string): void {
+    if (service === this.#loop.name) this.#lastTurnMs = this.parts.clock.monotonicMs();
+    this.#machine.succeeded(service);
+  }
+
+  #passed(latenessMs: number | null): void {
+    this.#lastPassAt = this.parts.clock.now();
+    if (latenessMs !== null) this.#latenessMs = latenessMs;
+  }
+
+  #rescued(rescued: readonly Rescued[]): void {
+    for (const { executionId, jobId, status } of rescued) {
+      this.options.logger.warn(
+        `Execution ${executionId} of job "${jobId}" was taken over from a dead node: now ${status}.`,
+      );
+    }
+    this.wake();
+  }
+
+  #announce(recorded: readonly JobExecutionEntity[], quarantined: readonly JobEntity[]): void {
+    for (const execution of recorded) {
+      if (execution.status !== 'missed' && execution.status !== 'skipped') continue;
+      this.events.emit(`execution.${execution.status}`, { execution: executionInfo(execution) });
+    }
+    for (const job of quarantined) this.events.emit('job.quarantined', { job: jobInfo(job) });
+  }
+}

@@ -1,0 +1,162 @@
+import type { Alarm } from '../clock/alarm.js';
+import type { Random } from '../clock/backoff.js';
+import type { Clock } from '../clock/clock.js';
+import { PassUnresolvedError } from '../store/errors.js';
+import type { JobExecutionEntity } from '../store/job-execution.entity.js';
+import type { JobStore, PassSnapshot } from '../store/job-store.js';
+import type { JobEntity } from '../store/job.entity.js';
+import { decide } from './decide.js';
+import type { Dispatcher } from './dispatcher.js';
+import type { HandlerRegistry } from './handler-registry.js';
+import type { NodeSession } from './node-session.js';
+import type { Service } from './service.js';
+
+/** The loop looks at least this often, should a notification get lost. */
+const PEEK_EVERY_MS = 60_000;
+/** How often it looks while it cannot hear notifications. */
+const PEEK_EVERY_DEAF_MS = 1_000;
+/** Due work that could not be taken (locked, no room) is looked at again after this, plus jitter up to a second. */
+const UNTAKEN_WAIT_MS = 250;
+const BLOCKED_MS = 1_000;
+
+export interface LoopParts {
+  store: JobStore;
+  session: NodeSession;
+  registry: HandlerRegistry;
+  dispatcher: Dispatcher;
+  alarm: Alarm;
+  clock: Clock;
+  random: Random;
+  /** Whether notifications arrive. */
+  canHear(): boolean;
+  /** After a pass: rows that were recorded without being run, and jobs that were quarantined. */
+  onDecided(recorded: readonly JobExecutionEntity[], quarantined: readonly JobEntity[]): void;
+  onPass(latenessMs: number | null): void;
+}
+
+/** Finds what is due, claims it, and hands it to the dispatcher. */
+export class SchedulerLoop implements Service {
+  readonly name = 'loop';
+  /** uids of the jobs of a pass whose commit was not answered. */
+  #unresolved: readonly string[] = [];
+  /** uid → until when (monotonic) its pending executions need not be looked at. */
+  readonly #blocked = new Map<string, number>();
+
+  constructor(private readonly parts: LoopParts) {}
+
+  async run(signal: AbortSignal, succeeded: () => void): Promise<void> {
+    while (!signal.aborted) {
+      const idleMs = await this.turn();
+      succeeded();
+      await this.parts.alarm.wait(idleMs, signal);
+    }
+  }
+
+  /** One turn; returns how long there is nothing to do. */
+  async turn(): Promise<number> {
+    await this.parts.session.ready();
+    await this.#resolveLostPass();
+    return this.processJobs();
+  }
+
+  /** Runs what is due; returns how many milliseconds nothing will be due. Whatever it throws, everything is still due. */
+  async processJobs(): Promise<number> {
+    const slots = this.#freeSlots();
+    const capabilities = this.parts.registry.capabilities([...slots.keys()]);
+    if (capabilities.length === 0) return PEEK_EVERY_MS;
+    const { now, nextAt } = await this.parts.store.peek(capabilities, this.#blockedNow());
+    const idleMs = nextAt === null ? Infinity : nextAt.getTime() - now.getTime();
+    if (idleMs > 0) return Math.min(idleMs, this.parts.canHear() ? PEEK_EVERY_MS : PEEK_EVERY_DEAF_MS);
+    const hasTaken = await this.#pass(capabilities, slots);
+    return hasTaken ? 0 : UNTAKEN_WAIT_MS + this.parts.random() * (1_000 - UNTAKEN_WAIT_MS);
+  }
+
+  /** There is room again: what was blocked may be looked at. */
+  unblock(): void {
+    this.#blocked.clear();
+  }
+
+  #freeSlots(): Map<string, number> {
+    return new Map([...this.parts.dispatcher.freeSlots()].filter(([, free]) => free > 0));
+  }
+
+  /** Records, advances and claims in one transaction, and starts handlers only after its commit is acknowledged. */
+  async #pass(capabilities: readonly string[], slots: Map<string, number>): Promise<boolean> {
+    const { store, session, dispatcher } = this.parts;
+    const limit = [...slots.values()].reduce((sum, free) => sum + free, 0);
+    const { incarnation, options } = session;
+    let seen: PassSnapshot | null = null;
+    let decisions: ReturnType<typeof decide> | null = null;
+    const request = { incarnation, nodeName: options.nodeName, capabilities, limit, blocked: this.#blockedNow() };
+    const { now, recorded, claimed } = await store
+      .pass(request, (snapshot) => {
+        seen = snapshot;
+        decisions = decide(snapshot, { triggerOf: (job) => this.parts.registry.triggerOf(job), slots: new Map(slots) });
+        return decisions;
+      })
+      .catch((error: unknown) => this.#rememberLostPass(error));
+    if (seen === null || decisions === null) return false;
+    const jobs = jobsAfter(seen, decisions);
+    const mine = [...recorded.filter(({ status }) => status === 'running'), ...claimed];
+    for (const execution of mine) {
+      const job = jobs.get(execution.jobUid);
+      if (job !== undefined) dispatcher.start(execution, job);
+    }
+    this.#blockUntaken(seen, claimed);
+    this.parts.onPass(latenessMs(mine, now));
+    this.parts.onDecided(recorded, quarantined(jobs, decisions));
+    return recorded.length + claimed.length + (decisions as ReturnType<typeof decide>).advances.length > 0;
+  }
+
+  #rememberLostPass(error: unknown): never {
+    if (error instanceof PassUnresolvedError) this.#unresolved = error.jobs;
+    throw error;
+  }
+
+  /** Nothing is claimed before it is known what a lost commit has claimed: what is not in memory is the claim. */
+  async #resolveLostPass(): Promise<void> {
+    if (this.#unresolved.length === 0) return;
+    const { store, session, dispatcher } = this.parts;
+    const owned = await store.resolve(session.incarnation, this.#unresolved);
+    this.#unresolved = [];
+    for (const { execution, job } of owned) {
+      if (job !== null && !dispatcher.has(execution.id)) dispatcher.start(execution, job);
+    }
+  }
+
+  #blockedNow(): string[] {
+    const now = this.parts.clock.monotonicMs();
+    for (const [uid, until] of this.#blocked) if (until <= now) this.#blocked.delete(uid);
+    return [...this.#blocked.keys()];
+  }
+
+  #blockUntaken(seen: PassSnapshot, claimed: readonly JobExecutionEntity[]): void {
+    const taken = new Set(claimed.map(({ jobUid }) => jobUid));
+    const until = this.parts.clock.monotonicMs() + BLOCKED_MS;
+    for (const { job, pending } of seen.jobs) {
+      if (pending.length > 0 && !taken.has(job.uid)) this.#blocked.set(job.uid, until);
+    }
+  }
+}
+
+/** The jobs of a pass as they are after it. */
+function jobsAfter({ jobs }: PassSnapshot, { advances }: ReturnType<typeof decide>): Map<string, JobEntity> {
+  const advanced = new Map(advances.map((advance) => [advance.uid, advance]));
+  return new Map(
+    jobs.map(({ job }) => {
+      const advance = advanced.get(job.uid);
+      if (advance === undefined) return [job.uid, job];
+      const { nextRunAt, wakeAt, state = job.state, reason = job.stateReason } = advance;
+      return [job.uid, { ...job, nextRunAt, wakeAt, state, stateReason: reason }];
+    }),
+  );
+}
+
+function quarantined(jobs: ReadonlyMap<string, JobEntity>, { advances }: ReturnType<typeof decide>): JobEntity[] {
+  return advances.filter(({ state }) => state === 'quarantined').flatMap(({ uid }) => jobs.get(uid) ?? []);
+}
+
+function latenessMs(started: readonly JobExecutionEntity[], now: Date): number | null {
+  if (started.length === 0) return null;
+  return Math.max(0, now.getTime() - Math.max(...started.map(({ scheduledAt }) => scheduledAt.getTime())));
+}

@@ -1,0 +1,34 @@
+import type { Clock } from '../../clock/clock.js';
+import type { JobStore } from '../../store/job-store.js';
+import type { NodeSession } from '../node-session.js';
+import type { Service } from '../service.js';
+
+const EVERY_MS = 3_600_000;
+const FIRST_AFTER_MS = 60_000;
+
+/** Deletes history that is older than the retention, in batches, once an hour. */
+export class HistoryPruner implements Service {
+  readonly name = 'history-pruner';
+
+  constructor(
+    private readonly store: JobStore,
+    private readonly session: NodeSession,
+    private readonly clock: Clock,
+    private readonly retention: { succeededMs: number; otherMs: number },
+  ) {}
+
+  async run(signal: AbortSignal, succeeded: () => void): Promise<void> {
+    await this.clock.sleep(FIRST_AFTER_MS, signal);
+    while (!signal.aborted) {
+      if (this.session.isReady) await this.#prune(signal);
+      succeeded();
+      await this.clock.sleep(EVERY_MS, signal);
+    }
+  }
+
+  async #prune(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && (await this.store.prune(this.retention)) > 0) {
+      // next batch
+    }
+  }
+}
