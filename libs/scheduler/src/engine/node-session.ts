@@ -16,7 +16,7 @@ export interface NodeSessionOptions {
 /** Who this process is to the cluster, and whether the store knows it yet. */
 export class NodeSession {
   #incarnation: string = randomUUID();
-  #isReady = false;
+  #ready: Promise<void> | null = null;
   #isSynced = false;
 
   constructor(
@@ -28,22 +28,21 @@ export class NodeSession {
   get incarnation(): string {
     return this.#incarnation;
   }
-  get isReady(): boolean {
-    return this.#isReady;
-  }
 
   /** Opens the store, announces this node, and brings its declared jobs in; again after an outage, once otherwise. */
-  async ready(): Promise<void> {
-    if (this.#isReady) return;
-    await this.store.open(this.options.schedulerName);
-    await this.#register();
-    if (!this.#isSynced) await this.syncJobs();
-    this.#isReady = true;
+  ready(): Promise<void> {
+    if (this.#ready !== null) return this.#ready;
+    const ready = this.#open();
+    this.#ready = ready;
+    ready.catch(() => {
+      if (this.#ready === ready) this.#ready = null;
+    });
+    return ready;
   }
 
   /** After a failure nothing is taken for granted: the database may be another one now. */
   distrust(): void {
-    this.#isReady = false;
+    this.#ready = null;
   }
 
   /** This incarnation was judged dead: it owns nothing any more, and a new one begins. */
@@ -52,12 +51,18 @@ export class NodeSession {
     await this.#register();
   }
 
-  async syncJobs(): Promise<void> {
+  async #syncJobs(): Promise<void> {
     await this.store.syncJobs(this.#incarnation, this.registry.declaredJobs, (input) => {
       const draft = this.registry.draftOf(input.declared.id);
       return draft === undefined ? null : reconcileJob(draft, input);
     });
     this.#isSynced = true;
+  }
+
+  async #open(): Promise<void> {
+    await this.store.open(this.options.schedulerName);
+    await this.#register();
+    if (!this.#isSynced) await this.#syncJobs();
   }
 
   async #register(): Promise<void> {

@@ -86,6 +86,7 @@ export class SchedulerEngine {
   #idleWaiters: (() => void)[] = [];
   #starting: Promise<void> | null = null;
   #stopping: Promise<void> | null = null;
+  #reconnecting: Promise<void> | null = null;
   #lastPassAt: Date | null = null;
   #lastTurnMs = 0;
   #latenessMs: number | null = null;
@@ -114,7 +115,7 @@ export class SchedulerEngine {
       { concurrency: options.runJobs ? concurrency : {}, leaseMs, aroundJob, loggerFor },
       { clock, random, registry, events: this.events, writer: this.#writer, onFree: () => this.#slotFreed() },
     );
-    this.#listener = new NotificationListener(store, this.session, clock, () => this.wake());
+    this.#listener = new NotificationListener(store, this.session, () => this.wake());
     this.#loop = new SchedulerLoop({
       ...parts,
       session: this.session,
@@ -126,9 +127,9 @@ export class SchedulerEngine {
     });
     this.#reaper = new NodeReaper({ store, clock, leaseMs, onRescued: (rescued) => this.#rescued(rescued) });
     this.#supervisor = new Supervisor(clock, random, {
+      generation: () => this.#reconnects,
       reconnect: () => this.#reconnect(),
       failed: (failure) => this.#failed(failure),
-      reconnected: () => this.#machine.reconnected(),
       succeeded: (service) => this.#succeeded(service),
     });
   }
@@ -255,11 +256,17 @@ export class SchedulerEngine {
     for (const resolve of this.#idleWaiters.splice(0)) resolve();
   }
 
-  async #reconnect(): Promise<void> {
+  #reconnect(): Promise<void> {
+    this.#reconnecting ??= this.#makeConnections().finally(() => (this.#reconnecting = null));
+    return this.#reconnecting;
+  }
+
+  async #makeConnections(): Promise<void> {
     this.session.distrust();
     this.#reaper.forget();
     await this.parts.store.reconnect();
     this.#reconnects += 1;
+    this.#machine.reconnected();
   }
 
   #failed(failure: { service: string; error: Error; attempt: number; retryInMs: number }): void {

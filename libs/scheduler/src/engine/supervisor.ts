@@ -7,11 +7,11 @@ const MIN_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 1_000;
 
 export interface SupervisorHooks {
-  /** Makes new connections. May reject. */
+  /** Counts successful reconnects. */
+  generation(): number;
+  /** Makes new connections. May reject. Concurrent calls are one. */
   reconnect(): Promise<void>;
   failed(failure: { service: string; error: Error; attempt: number; retryInMs: number }): void;
-  /** The connections are new; the service is about to try again. */
-  reconnected(service: string): void;
   succeeded(service: string): void;
 }
 
@@ -46,14 +46,13 @@ export class Supervisor {
 
   /** Report, wait, reconnect: each on its own, so that none can keep the next from happening. */
   async #recover(service: string, error: Error, attempt: number, signal: AbortSignal): Promise<void> {
+    const generation = this.hooks.generation();
     const retryInMs = fullJitter(attempt, { minMs: MIN_BACKOFF_MS, maxMs: MAX_BACKOFF_MS, random: this.random });
     await quietly(() => this.hooks.failed({ service, error, attempt, retryInMs }));
     await this.clock.sleep(retryInMs, signal);
-    if (signal.aborted) return;
-    await quietly(async () => {
-      await this.hooks.reconnect();
-      this.hooks.reconnected(service);
-    });
+    // connections that were made since the failure are not the ones that failed
+    if (signal.aborted || this.hooks.generation() !== generation) return;
+    await quietly(() => this.hooks.reconnect());
   }
 }
 

@@ -20,7 +20,8 @@ export class HistoryPruner implements Service {
   async run(signal: AbortSignal, succeeded: () => void): Promise<void> {
     await this.clock.sleep(FIRST_AFTER_MS, signal);
     while (!signal.aborted) {
-      if (this.session.isReady) await this.#prune(signal);
+      await this.session.ready();
+      await this.#prune(signal);
       succeeded();
       await this.clock.sleep(EVERY_MS, signal);
     }

@@ -23,10 +23,9 @@ export class LeaseRenewer implements Service {
   async run(signal: AbortSignal, succeeded: () => void): Promise<void> {
     const { clock, session, leaseMs } = this.parts;
     while (!signal.aborted) {
-      if (session.isReady) {
-        await this.beat();
-        succeeded();
-      }
+      await session.ready();
+      await this.beat();
+      succeeded();
       await clock.sleep(leaseMs / 4, signal);
     }
   }

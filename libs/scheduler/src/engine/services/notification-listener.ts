@@ -1,10 +1,6 @@
 import type { JobStore } from '../../store/job-store.js';
 import type { NodeSession } from '../node-session.js';
-import type { Clock } from '../../clock/clock.js';
 import type { Service } from '../service.js';
-
-/** How long it waits for the store to be opened for the first time. */
-const NOT_READY_WAIT_MS = 100;
 
 /** Hears that another process changed what is due. While it cannot hear, the loop looks every second. */
 export class NotificationListener implements Service {
@@ -14,7 +10,6 @@ export class NotificationListener implements Service {
   constructor(
     private readonly store: JobStore,
     private readonly session: NodeSession,
-    private readonly clock: Clock,
     private readonly onWake: () => void,
   ) {}
 
@@ -23,7 +18,7 @@ export class NotificationListener implements Service {
   }
 
   async run(signal: AbortSignal, succeeded: () => void): Promise<void> {
-    while (!signal.aborted && !this.session.isReady) await this.clock.sleep(NOT_READY_WAIT_MS, signal);
+    await this.session.ready();
     const wake = (): void => {
       this.#canHear = true;
       succeeded();
