@@ -1,0 +1,63 @@
+import { EARLIEST_MS, LATEST_MS, millisecondsOf, readInstant } from './instant.js';
+import { InvalidTriggerError } from './trigger.js';
+
+/** When a recurring schedule begins and ends. */
+export interface BoundsOptions {
+  /** Nothing fires before it; a fire at that instant counts. @default no beginning */
+  startAt?: Date;
+  /** Nothing fires after it; a fire at that instant counts. @default no end */
+  endAt?: Date;
+}
+
+/** Keeps the fires of a schedule within [`startMs`, `endMs`], and turns dates into milliseconds and back. */
+export class Bounds {
+  readonly startMs: number;
+  readonly endMs: number;
+
+  constructor(private readonly options: BoundsOptions = {}) {
+    const { startAt, endAt } = options;
+    this.startMs = startAt === undefined ? EARLIEST_MS : readInstant(startAt, 'startAt');
+    this.endMs = endAt === undefined ? LATEST_MS : readInstant(endAt, 'endAt');
+    if (this.startMs > this.endMs) {
+      throw new InvalidTriggerError(
+        `startAt ${iso(this.startMs)} is after endAt ${iso(this.endMs)}. Give a startAt at or before endAt.`,
+      );
+    }
+  }
+
+  nextAfter(after: Date, next: (afterMs: number) => number | null): Date | null {
+    const afterMs = Math.max(millisecondsOf(after, 'after'), this.startMs - 1);
+    if (afterMs >= this.endMs) return null;
+    const fire = next(afterMs);
+    return fire === null || fire > this.endMs ? null : new Date(fire);
+  }
+
+  lastAtOrBefore(at: Date, notBefore: Date, last: (atMs: number, notBeforeMs: number) => number | null): Date | null {
+    const atMs = Math.min(millisecondsOf(at, 'at'), this.endMs);
+    const notBeforeMs = Math.max(millisecondsOf(notBefore, 'notBefore'), this.startMs - 1);
+    const fire = atMs > notBeforeMs ? last(atMs, notBeforeMs) : null;
+    return fire === null || fire <= notBeforeMs ? null : new Date(fire);
+  }
+
+  /** The given start, if one was given. */
+  get givenStartMs(): number | null {
+    return this.options.startAt === undefined ? null : this.startMs;
+  }
+
+  /** `, from … until …`, or nothing. */
+  describe(): string {
+    const { startAt, endAt } = this.toJSON();
+    return [startAt && `, from ${startAt}`, endAt && `${startAt ? '' : ','} until ${endAt}`].filter(Boolean).join('');
+  }
+
+  toJSON(): { startAt?: string; endAt?: string } {
+    return {
+      ...(this.options.startAt !== undefined && { startAt: iso(this.startMs) }),
+      ...(this.options.endAt !== undefined && { endAt: iso(this.endMs) }),
+    };
+  }
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,30 @@
+import { InvalidTriggerError, type Trigger } from './trigger.js';
+
+const DEFAULT_LIMIT = 1000;
+
+/**
+ * How many times a trigger fires in [`fromInclusive`, `toInclusive`]: exact up to `limit`; beyond it `count` is `limit` and
+ * `exceeded` is true.
+ * @throws InvalidTriggerError when a user's trigger does not move forward.
+ */
+export function countBetween(
+  trigger: Trigger,
+  fromInclusive: Date,
+  toInclusive: Date,
+  limit = DEFAULT_LIMIT,
+): { count: number; exceeded: boolean } {
+  let after = new Date(fromInclusive.getTime() - 1);
+  for (let count = 0; ; count += 1) {
+    const fire = trigger.nextAfter(after);
+    if (fire === null || fire > toInclusive) return { count, exceeded: false };
+    if (count === limit) return { count, exceeded: true };
+    if (!(fire > after)) throw stuck(trigger, after);
+    after = fire;
+  }
+}
+
+function stuck(trigger: Trigger, after: Date): InvalidTriggerError {
+  return new InvalidTriggerError(
+    `The trigger "${trigger.describe()}" does not move forward after ${after.toISOString()}. Its nextAfter(after) must return an instant strictly after.`,
+  );
+}
