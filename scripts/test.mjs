@@ -1,0 +1,62 @@
+// `npm test`: everything that is checked, on a fresh clone too. Ends with a line `N passed, M failed`.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, rmSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const only = process.argv.slice(2);
+
+function run(command, args) {
+  const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit', shell: process.platform === 'win32' });
+  return status === 0;
+}
+const bin = (name) => join('node_modules', '.bin', name);
+
+if (!existsSync(join(root, 'node_modules', '.package-lock.json'))) {
+  console.log('Installing dependencies …');
+  if (!run('npm', ['ci'])) process.exit(1);
+}
+
+let passed = 0;
+let failed = 0;
+function check(title, command, args) {
+  const startedAt = Date.now();
+  console.log(`\n— ${title}`);
+  const isGood = run(command, args);
+  if (isGood) passed += 1;
+  else failed += 1;
+  console.log(`— ${title}: ${isGood ? 'passed' : 'FAILED'} (${((Date.now() - startedAt) / 1000).toFixed(1)} s)`);
+  return isGood;
+}
+
+if (only.length === 0) {
+  check('format', bin('prettier'), ['--check', '--log-level', 'warn', '.']);
+  check('lint', bin('oxlint'), ['--type-aware', '.']);
+}
+// The tests of the application run what is built.
+check('build', bin('tsc'), ['-b', 'tsconfig.build.json']);
+if (only.length === 0) check('types', bin('tsc'), ['-p', 'tsconfig.json', '--noEmit']);
+
+const reportDirectory = mkdtempSync(join(tmpdir(), 'vigil-test-'));
+const report = join(reportDirectory, 'report.json');
+console.log('\n— tests');
+const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+const isGood = run(bin('vitest'), ['run', ...reporters, ...only]);
+let skipped = 0;
+try {
+  const { numPassedTests, numFailedTests, numPendingTests, numFailedTestSuites } = JSON.parse(
+    readFileSync(report, 'utf8'),
+  );
+  passed += numPassedTests;
+  skipped = numPendingTests;
+  // a file that cannot even be loaded has no failed test of its own
+  failed += Math.max(numFailedTests, numFailedTestSuites > 0 ? 1 : 0, isGood ? 0 : 1);
+} catch {
+  failed += 1;
+}
+rmSync(reportDirectory, { recursive: true, force: true });
+
+console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+process.exit(failed === 0 ? 0 : 1);

@@ -1,0 +1,74 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+export type Line = Record<string, unknown>;
+
+/** A scheduler in a process of its own. */
+export class Replica {
+  readonly lines: Line[] = [];
+  readonly noise: string[] = [];
+  readonly exited: Promise<number | null>;
+  readonly #waiting = new Set<() => void>();
+
+  private constructor(readonly process: ChildProcess) {
+    this.exited = new Promise((resolve) => process.once('exit', resolve));
+    createInterface({ input: process.stdout! }).on('line', (text) => this.#heard(text));
+    createInterface({ input: process.stderr! }).on('line', (text) => this.noise.push(text));
+    void this.exited.then(() => this.#look());
+  }
+
+  static start(environment: Record<string, string>): Replica {
+    const script = fileURLToPath(new URL('replica.mjs', import.meta.url));
+    const env = { ...process.env, ...environment };
+    return new Replica(spawn(process.execPath, [script], { env, stdio: ['pipe', 'pipe', 'pipe'] }));
+  }
+
+  /** The first line from `from` on that `isIt` accepts. Rejects when the process ends or 30 s of real time are over. */
+  waitFor(isIt: (line: Line) => boolean, what: string, from = 0): Promise<Line> {
+    return new Promise((resolve, reject) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        this.#waiting.delete(look);
+      };
+      const fail = (why: string): void => {
+        end();
+        reject(
+          new Error(`No "${what}": ${why}. Heard: ${JSON.stringify(this.lines.slice(-10))} ${this.noise.join('\n')}`),
+        );
+      };
+      const timer = setTimeout(() => fail('30 s are over'), 30_000);
+      const look = (): void => {
+        const line = this.lines.slice(from).find(isIt);
+        if (line !== undefined) {
+          end();
+          resolve(line);
+        } else if (this.process.exitCode !== null) fail(`the process ended with ${this.process.exitCode}`);
+      };
+      this.#waiting.add(look);
+      look();
+    });
+  }
+
+  /** Drains and ends. Resolves with the exit code. */
+  async stop(): Promise<number | null> {
+    if (this.process.exitCode === null) this.process.stdin!.write('stop\n');
+    return this.exited;
+  }
+
+  /** SIGKILL. */
+  async kill(): Promise<void> {
+    this.process.kill('SIGKILL');
+    await this.exited;
+  }
+
+  #heard(text: string): void {
+    if (text.startsWith('{')) this.lines.push(JSON.parse(text) as Line);
+    else this.noise.push(text);
+    this.#look();
+  }
+
+  #look(): void {
+    for (const look of [...this.#waiting]) look();
+  }
+}
