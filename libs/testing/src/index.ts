@@ -11,6 +11,9 @@ export { createDatabase, type TestDatabase } from './postgres/create-database.js
 export { FlakyProxy, type FlakyProxyOptions } from './proxy/flaky-proxy.js';
 export type { CutOptions } from './proxy/cuts.js';
 
+// A store without a server
+export { MemoryJobStore } from 'nestjs-vigil';
+
 // Time
 export { ManualClock } from './manual-clock.js';
 

@@ -14,11 +14,18 @@ export class Alarm {
 
   /** Until `ms` are over, the alarm rings, or `signal` aborts. */
   async wait(ms: number, signal: AbortSignal): Promise<void> {
-    if (!this.#rung) {
-      this.#waiting = new AbortController();
-      await this.clock.sleep(ms, AbortSignal.any([signal, this.#waiting.signal]));
-      this.#waiting = null;
-    }
+    if (!this.#rung && !signal.aborted) await this.#sleep(ms, signal);
     this.#rung = false;
+  }
+
+  /** `AbortSignal.any` would leave something behind in `signal` with every wait. */
+  async #sleep(ms: number, signal: AbortSignal): Promise<void> {
+    const waiting = new AbortController();
+    const stop = (): void => waiting.abort();
+    this.#waiting = waiting;
+    signal.addEventListener('abort', stop, { once: true });
+    await this.clock.sleep(ms, waiting.signal);
+    signal.removeEventListener('abort', stop);
+    this.#waiting = null;
   }
 }

@@ -1,4 +1,6 @@
+import type { Logger } from './engine-logger.js';
 import type { ExecutionInfo, JobInfo } from './info.js';
+import { describeError } from './json.js';
 
 /** `degraded`: something failed once. `disconnected`: it goes on failing. `recovering`: connected again, not yet at work. */
 export type SchedulerState =
@@ -78,4 +80,9 @@ export class EngineEvents {
       // Nothing is left that could be told.
     }
   }
+}
+
+/** Tells of a listener's failure in the log. */
+export function listenerFailureTo(logger: Logger): (event: string, error: unknown) => void {
+  return (event, error) => logger.warn(`A listener of "${event}" failed: ${describeError(error).message}`);
 }

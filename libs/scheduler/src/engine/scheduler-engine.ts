@@ -6,11 +6,10 @@ import type { JobExecutionEntity } from '../store/job-execution.entity.js';
 import type { Beat, JobStore, Rescued } from '../store/job-store.js';
 import type { JobEntity } from '../store/job.entity.js';
 import { Dispatcher, type AroundJob } from './dispatcher.js';
-import { EngineEvents, type SchedulerState } from './engine-events.js';
+import { EngineEvents, listenerFailureTo, type SchedulerState } from './engine-events.js';
 import type { JobLoggerFactory, Logger } from './engine-logger.js';
 import type { HandlerRegistry } from './handler-registry.js';
 import { executionInfo, jobInfo } from './info.js';
-import { describeError } from './json.js';
 import { NodeSession } from './node-session.js';
 import { OutcomeWriter } from './outcome-writer.js';
 import { SchedulerLoop } from './scheduler-loop.js';
@@ -45,6 +44,8 @@ export interface EngineParts {
   registry: HandlerRegistry;
   clock: Clock;
   random: Random;
+  /** Where listeners may have subscribed already. @default new ones */
+  events?: EngineEvents | undefined;
 }
 
 /** alive: the loop turns, also through an outage (for liveness). ready: it can claim (for readiness). */
@@ -98,9 +99,7 @@ export class SchedulerEngine {
   ) {
     const { store, registry, clock, random } = parts;
     const { concurrency, leaseMs, aroundJob, loggerFor } = options;
-    this.events = new EngineEvents((event, error) =>
-      options.logger.warn(`A listener of "${event}" failed: ${describeError(error).message}`),
-    );
+    this.events = parts.events ?? new EngineEvents(listenerFailureTo(options.logger));
     this.#machine = new StateMachine(clock, this.events);
     this.#alarm = new Alarm(clock);
     this.session = new NodeSession(store, registry, {
@@ -152,6 +151,11 @@ export class SchedulerEngine {
     };
   }
 
+  /** Aborts a run of this process at once; one that runs elsewhere hears of its cancel with its node's next beat. */
+  cancel(executionId: string): void {
+    this.#dispatcher.abort(executionId, 'cancelled');
+  }
+
   /** Looks for due work now. */
   wake(): void {
     this.#alarm.ring();
@@ -162,9 +166,10 @@ export class SchedulerEngine {
    * does not cure (`JobStoreConfigurationError`). Concurrent calls are one.
    */
   start(): Promise<void> {
-    this.#starting ??= this.#start().catch((error: unknown) => {
+    this.#starting ??= this.#start().catch(async (error: unknown) => {
       this.#starting = null;
       this.#machine.stopped();
+      await this.parts.store.close();
       throw error;
     });
     return this.#starting;

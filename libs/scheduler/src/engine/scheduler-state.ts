@@ -28,7 +28,8 @@ export class StateMachine {
     this.#failing.set(service, attempt);
     this.#lastError = error;
     this.#downSinceMs ??= this.clock.monotonicMs();
-    if (this.#isUp()) this.#move(attempt > 1 ? 'disconnected' : 'degraded', error);
+    if (!this.#isUp()) return;
+    this.#move(attempt > 1 || this.#state === 'disconnected' ? 'disconnected' : 'degraded', error);
   }
 
   reconnected(): void {
