@@ -39,7 +39,9 @@ export async function judge(
   expression = '* * * * * *',
   schema = 'scheduler',
 ): Promise<Verdict> {
-  const executions = (await readLedger(url, { schema, jobId })).sort((a, b) => +a.scheduledAt - +b.scheduledAt);
+  const executions = (await readLedger(url, { schema, jobId }))
+    .filter(({ kind }) => kind === 'schedule')
+    .sort((a, b) => +a.scheduledAt - +b.scheduledAt);
   const first = executions[0]?.scheduledAt;
   const last = executions
     .map(({ scheduledAt, untilAt }) => untilAt ?? scheduledAt)

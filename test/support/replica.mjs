@@ -42,7 +42,12 @@ Module({
   providers: [Ticker],
 })(AppModule);
 
-const app = await NestFactory.createApplicationContext(AppModule, { logger: new Logger(), abortOnError: false });
+const app = await NestFactory.createApplicationContext(AppModule, { logger: new Logger(), abortOnError: false }).catch(
+  (error) => {
+    console.error(error);
+    process.exit(1);
+  },
+);
 app.enableShutdownHooks();
 const scheduler = app.get(SchedulerService);
 scheduler.on('scheduler.state', ({ from, to, downMs }) => tell({ state: to, from, downMs }));
