@@ -12,7 +12,7 @@ describe('The application survives:', () => {
     await using server = await startPostgres({ settings: { fsync: 'off' } });
     await createRunTable(server.url);
     await server.stop('immediate');
-    const replica = Replica.start({ DATABASE_URL: server.url });
+    await using replica = Replica.start({ DATABASE_URL: server.url });
     await replica.waitFor(({ booted }) => booted === true, 'booted');
     await replica.waitFor(state('disconnected'), 'disconnected');
     await server.start();
@@ -27,7 +27,7 @@ describe('The application survives:', () => {
     await createRunTable(server.url);
     await using proxy = await FlakyProxy.start({ target: server.url });
     const options = JSON.stringify({ callTimeoutMs: 1_000 });
-    const replica = Replica.start({ DATABASE_URL: proxy.url, RUNS_URL: server.url, OPTIONS: options });
+    await using replica = Replica.start({ DATABASE_URL: proxy.url, RUNS_URL: server.url, OPTIONS: options });
     await replica.waitFor(state('running'), 'running');
     const outages: [begin: () => unknown, end: () => unknown][] = [
       [() => proxy.reset(), () => {}],
@@ -54,7 +54,7 @@ describe('The application survives:', () => {
     await using database = await createDatabase(inject('postgresUrl'));
     const url = new URL(database.url);
     url.password = 'hunter2-is-wrong';
-    const replica = Replica.start({ DATABASE_URL: url.href });
+    await using replica = Replica.start({ DATABASE_URL: url.href });
     expect(await replica.exited).not.toBe(0);
     const printed = `${JSON.stringify(replica.lines)}\n${replica.noise.join('\n')}`;
     expect(printed).toMatch(/password/i);

@@ -11,7 +11,9 @@ it('Once per cluster: two replicas, 20 jobs each second for 20 s, no instant twi
   await using database = await createDatabase(inject('postgresUrl'));
   await createRunTable(database.url);
   const environment = { DATABASE_URL: database.url, JOBS: String(JOBS), OPTIONS: JSON.stringify({ concurrency: 50 }) };
-  const replicas = [Replica.start(environment), Replica.start(environment)];
+  await using first = Replica.start(environment);
+  await using second = Replica.start(environment);
+  const replicas = [first, second];
   await Promise.all(replicas.map((replica) => replica.waitFor(({ state }) => state === 'running', 'running')));
   const until = Date.now() + (SECONDS + 1) * 1_000;
   await Promise.any(

@@ -59,3 +59,5 @@ process.stdin.on('data', (line) => {
       .then(() => runs.end())
       .then(() => process.exit(0));
 });
+// whoever started it is gone
+process.stdin.on('end', () => process.exit(1));

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 export type Line = Record<string, unknown>;
 
 /** A scheduler in a process of its own. */
-export class Replica {
+export class Replica implements AsyncDisposable {
   readonly lines: Line[] = [];
   readonly noise: string[] = [];
   readonly exited: Promise<number | null>;
@@ -56,9 +56,9 @@ export class Replica {
     return this.exited;
   }
 
-  /** SIGKILL. */
-  async kill(): Promise<void> {
-    this.process.kill('SIGKILL');
+  /** SIGKILL, if it is still there. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.process.exitCode === null) this.process.kill('SIGKILL');
     await this.exited;
   }
 
@@ -69,6 +69,6 @@ export class Replica {
   }
 
   #look(): void {
-    for (const look of [...this.#waiting]) look();
+    for (const look of this.#waiting) look();
   }
 }

@@ -6,7 +6,7 @@ import { wakeAfterJitter } from '../triggers/jitter.js';
 import type { Trigger } from '../triggers/trigger.js';
 import { dueInstants, type MissedRange } from './due-instants.js';
 import { describeError } from './json.js';
-import { executorOf } from './job-settings.js';
+import { executorOf, resolveSettings, settingsOf } from './job-settings.js';
 
 /** A run that starts later than this after its instant is a catch-up run. */
 const CATCH_UP_AFTER_MS = 60_000;
@@ -52,6 +52,8 @@ interface JobDecision {
 }
 
 function decideJob(snapshot: JobSnapshot, now: Date, context: DecideContext): JobDecision {
+  // a row may have been edited by hand
+  resolveSettings(`Job "${snapshot.job.id}"`, settingsOf(snapshot.job));
   const places = new Places(snapshot, context.slots);
   const claims = snapshot.pending.filter((execution) => places.claim(execution.isReoffered)).map(({ id }) => id);
   const decision: JobDecision = { records: [], advance: null, claims, cancels: [] };

@@ -79,6 +79,14 @@ export class Dispatcher {
     void this.#perform(run);
   }
 
+  /** Claimed, and its job is gone: nothing can run it. */
+  discard(execution: JobExecutionEntity): void {
+    const { id, leaseEpoch, progress } = execution;
+    const end = { status: 'cancelled', delayMs: 0, spendsAttempt: true, reason: 'its job was removed' } as const;
+    const nothing = { error: null, result: null, progress, durationMs: 0 };
+    this.parts.writer.add({ executionId: id, leaseEpoch, ...end, ...nothing }, () => {});
+  }
+
   abort(executionId: string, cause: AbortCause): void {
     this.#runs.get(executionId)?.abort(cause);
   }

@@ -55,7 +55,7 @@ export class EngineEvents {
   }
 
   emit<E extends keyof SchedulerEvents>(event: E, payload: SchedulerEvents[E]): void {
-    for (const listener of [...(this.#listeners.get(event) ?? [])]) {
+    for (const listener of this.#listeners.get(event) ?? []) {
       void this.#call(event, listener as (event: SchedulerEvents[E]) => unknown, payload);
     }
   }

@@ -91,10 +91,10 @@ function retryOr(run: EndedRun, status: 'failed' | 'timed-out', thrown: unknown,
 
 /** How long after attempt number `attempt` the next one may start. */
 export function backoffMs(job: Pick<JobEntity, 'retry'>, attempt: number, random: () => number): number {
-  const { kind, delayMs, maxDelayMs, jitter } = { ...DEFAULT_BACKOFF, ...job.retry.backoff };
+  const { kind, delayMs, maxDelayMs, jitter } = { ...DEFAULT_BACKOFF, ...job.retry?.backoff };
   const growth = { fixed: 1, linear: attempt, exponential: 2 ** Math.min(attempt - 1, 30) }[kind];
   const delay = Math.min(delayMs * growth, maxDelayMs);
-  return Math.round(jitter ? delay * (0.5 + random() / 2) : delay);
+  return sane(jitter ? delay * (0.5 + random() / 2) : delay);
 }
 
 function sane(delayMs: number): number {

@@ -120,7 +120,9 @@ export class SchedulerLoop implements Service {
     const owned = await store.resolve(session.incarnation, this.#unresolved);
     this.#unresolved = [];
     for (const { execution, job } of owned) {
-      if (job !== null && !dispatcher.has(execution.id)) dispatcher.start(execution, job);
+      if (dispatcher.has(execution.id)) continue;
+      if (job === null) dispatcher.discard(execution);
+      else dispatcher.start(execution, job);
     }
   }
 

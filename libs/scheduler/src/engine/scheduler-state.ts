@@ -29,7 +29,9 @@ export class StateMachine {
     this.#lastError = error;
     this.#downSinceMs ??= this.clock.monotonicMs();
     if (!this.#isUp()) return;
-    this.#move(attempt > 1 || this.#state === 'disconnected' ? 'disconnected' : 'degraded', error);
+    // one that never ran, or has not come back, cannot claim
+    const hasWorked = this.#state === 'running' || this.#state === 'degraded';
+    this.#move(attempt > 1 || !hasWorked ? 'disconnected' : 'degraded', error);
   }
 
   reconnected(): void {

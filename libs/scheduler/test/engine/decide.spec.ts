@@ -196,6 +196,16 @@ describe('A job that cannot be decided', () => {
     ]);
   });
 
+  it.each<[string, Partial<JobEntity>]>([
+    ['retry', { retry: null as never }],
+    ['maxInstances', { maxInstances: 0 }],
+    ['overlap', { overlap: 'sometimes' as never }],
+    ['priority', { priority: Number.NaN }],
+  ])('is quarantined when a hand has spoilt its %s', (column, change) => {
+    const [advance] = decideOne({ now: 1, change }).advances;
+    expect(advance).toMatchObject({ state: 'quarantined', reason: expect.stringContaining(column) });
+  });
+
   it('is left to others when only this node cannot compute its schedule', () => {
     const { records, advances } = decide({ now: after(1), jobs: jobs() }, { triggerOf: () => null, slots: slots() });
     expect({ records, advances }).toEqual({ records: [], advances: [] });
