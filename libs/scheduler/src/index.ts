@@ -14,6 +14,7 @@ export { systemClock, type Clock } from './clock/clock.js';
 export type * from './store/job-store.js';
 export * from './store/errors.js';
 export { MemoryJobStore } from './store/memory-job.store.js';
+export type { MigrationMode, SchedulerConnection } from './store/store-options.js';
 
 // engine
 export * from './engine/job-context.js';
@@ -21,3 +22,14 @@ export { InvalidJobError, type JobPolicies, type JobSettings } from './engine/jo
 export type { ExecutionInfo, JobInfo } from './engine/info.js';
 export type { SchedulerEvents, SchedulerState } from './engine/engine-events.js';
 export type { SchedulerHealth } from './engine/scheduler-engine.js';
+
+// module
+export { SchedulerModule } from './module/scheduler.module.js';
+export { SCHEDULER_OPTIONS, SchedulerOptionsError, type SchedulerModuleOptions } from './module/scheduler.options.js';
+export { InjectScheduler, JobHandler, OnSchedulerEvent, ScheduledJob } from './module/scheduled-job.decorator.js';
+export { SchedulerService } from './module/scheduler.service.js';
+export { SchedulerNotStartedError } from './module/scheduler.runtime.js';
+export { getSchedulerToken } from './module/scheduler.token.js';
+export type { DataOf, HandlerMethod, JsonSafe } from './module/handler-method.js';
+export type { Once, Recurrence } from './module/job-timing.js';
+export type { JobToAdd, NewJob } from './module/job-to-add.js';

@@ -1,0 +1,110 @@
+import type { EntityManager } from 'typeorm';
+
+import { InvalidJobError } from '../engine/job-settings.js';
+import { notJson } from '../engine/json.js';
+import type { ExecutionFilter, JobFilter } from '../store/job-store.js';
+import { shown } from '../triggers/instant.js';
+import { strangerIn } from './known-keys.js';
+
+export interface Call {
+  /**
+   * Write inside this transaction: it must be in one, on the same database. Nothing else of it is used, so it needs
+   * none of the scheduler's entities. The change is announced by no event on this node. @default a transaction of its own
+   */
+  manager?: EntityManager;
+}
+export interface Note {
+  /** Kept with the job or the execution, for people. */
+  reason?: string;
+  /** Who asked for it. */
+  by?: string;
+}
+export type CallOptions = Call & Note;
+
+const CALL_KEYS = ['manager', 'reason', 'by'];
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const MOST_ITEMS = 1_000;
+const PAGING = { limit: isLimit, cursor: isText };
+const JOB_STATES = ['active', 'paused', 'finished', 'quarantined'];
+const STATUSES = [
+  'pending',
+  'running',
+  'succeeded',
+  'failed',
+  'missed',
+  'skipped',
+  'cancelled',
+  'timed-out',
+  'abandoned',
+];
+
+/** `where`: the method, for messages. Throws `InvalidJobError`, as do all below. */
+export function checkId(where: string, id: unknown): asserts id is string {
+  if (typeof id === 'string' && id !== '') return;
+  throw new InvalidJobError(`${where}: the id is ${shown(id)}. Write a text.`);
+}
+
+export function isUuid(id: string): boolean {
+  return UUID.test(id);
+}
+
+export function checkCallOptions(where: string, options: unknown, more: readonly string[] = []): void {
+  refuse(where, strangerIn(options, [...CALL_KEYS, ...more]));
+  const { manager, reason, by } = options as Record<string, unknown>;
+  if (manager !== undefined && typeof (manager as { query?: unknown } | null)?.query !== 'function') {
+    throw new InvalidJobError(`${where}: manager is ${shown(manager)}. Give the EntityManager of a transaction.`);
+  }
+  checkEach(where, { reason, by }, { reason: isText, by: isText });
+}
+
+export function checkJobFilter(filter: JobFilter): void {
+  checkEach('getJobs', filter, { ...PAGING, state: isOneOf(JOB_STATES), tag: isText, handler: isText, search: isText });
+}
+
+export function checkExecutionFilter(filter: ExecutionFilter): void {
+  const checks = { jobId: isText, status: isOneOf(STATUSES), from: isDate, to: isDate };
+  checkEach('getExecutions', filter, { ...PAGING, ...checks });
+}
+
+export function checkData(where: string, data: unknown): void {
+  const problem = notJson(data);
+  if (problem !== null) throw new InvalidJobError(`${where}: ${problem}. Write only what JSON gives back unchanged.`);
+}
+
+export function checkBoolean(where: string, name: string, value: unknown): void {
+  checkEach(
+    where,
+    { [name]: value },
+    { [name]: (each) => (typeof each === 'boolean' ? null : 'Write true or false.') },
+  );
+}
+
+export function isOneOf(values: readonly string[]): (value: unknown) => string | null {
+  return (value) => (values.includes(value as string) ? null : `Write one of ${values.join(', ')}.`);
+}
+
+export function checkEach(
+  where: string,
+  values: object,
+  checks: Readonly<Record<string, (value: unknown) => string | null>>,
+): void {
+  refuse(where, strangerIn(values, Object.keys(checks)));
+  for (const [key, value] of Object.entries(values)) {
+    const complaint = value === undefined ? null : (checks[key]?.(value) ?? null);
+    if (complaint !== null) throw new InvalidJobError(`${where}: ${key} is ${shown(value)}. ${complaint}`);
+  }
+}
+
+function refuse(where: string, complaint: string | null): void {
+  if (complaint !== null) throw new InvalidJobError(`${where}: ${complaint}`);
+}
+function isText(value: unknown): string | null {
+  return typeof value === 'string' ? null : 'Write a text.';
+}
+function isDate(value: unknown): string | null {
+  return value instanceof Date && !Number.isNaN(value.getTime()) ? null : 'Give a valid Date.';
+}
+function isLimit(value: unknown): string | null {
+  const isIn = Number.isInteger(value) && (value as number) >= 1 && (value as number) <= MOST_ITEMS;
+  return isIn ? null : `Write a whole number from 1 to ${MOST_ITEMS}.`;
+}

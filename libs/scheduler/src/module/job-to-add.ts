@@ -1,0 +1,106 @@
+import { randomUUID } from 'node:crypto';
+
+import type { Type } from '@nestjs/common';
+
+import { draftJob, type JobDraft, type Schedule } from '../engine/job-draft.js';
+import { InvalidJobError, type JobSettings } from '../engine/job-settings.js';
+import { durationMs } from '../triggers/duration.js';
+import { shown } from '../triggers/instant.js';
+import { parseTrigger, triggerOf } from '../triggers/trigger-spec.js';
+import { InvalidTriggerError, type Duration, type Trigger } from '../triggers/trigger.js';
+import { checkBoolean } from './call-arguments.js';
+import type { DataField, DataOf } from './handler-method.js';
+import { checkExecutor } from './job-definition.js';
+import type { Bounds, CronFields, Once, Recurrence } from './job-timing.js';
+import { BOUND_KEYS, RECURRENCE_KEYS, SETTING_KEYS, strangerIn } from './known-keys.js';
+import type { SchedulerRuntime } from './scheduler.runtime.js';
+
+/** A job that is added at run time: when, with what, and how its runs behave. */
+export type JobToAdd<D> = JobSettings &
+  (Recurrence | Once) &
+  DataField<D> & {
+    /** @default a UUID */
+    id?: string;
+    /** Added without being started: `resumeJob` starts it. @default false */
+    paused?: boolean;
+  };
+/** `handler`: a class of this process and the name of its method. */
+export type NewJob<C, K extends keyof C> = JobToAdd<DataOf<C[K]>> & { handler: readonly [Type<C>, K] };
+
+/** What a caller without types may have given. */
+export type JobRequest = JobSettings &
+  Bounds &
+  CronFields & {
+    id?: string;
+    handler: unknown;
+    cron?: string;
+    every?: Duration;
+    trigger?: Trigger;
+    at?: Date | string;
+    in?: Duration;
+    data?: unknown;
+    paused?: boolean;
+  };
+
+const JOB_KEYS = ['id', 'handler', 'data', 'paused', 'at', 'in', ...RECURRENCE_KEYS, ...SETTING_KEYS];
+
+/** Checks everything that can be checked without the database. Throws `InvalidJobError` and `InvalidTriggerError`. */
+export function draftAdded(request: JobRequest, { catalog, options, registry }: SchedulerRuntime): JobDraft {
+  const stranger = strangerIn(request, JOB_KEYS);
+  if (stranger !== null) throw new InvalidJobError(`addJob: ${stranger}`);
+  const { id = randomUUID(), data, paused } = request;
+  checkBoolean('addJob', 'paused', paused);
+  const handler = handlerIn(request.handler, catalog);
+  const draft = draftJob({
+    id,
+    handler: handler.key,
+    schedule: scheduleOf(request, options.timeZone),
+    data,
+    source: 'dynamic',
+    isPaused: paused === true,
+    settings: [options.defaults, handler.settings, request],
+  });
+  checkExecutor(draft.settings, options);
+  if (registry.draftOf(id) === undefined) return draft;
+  throw new InvalidJobError(`addJob: "${id}" is the id of a @ScheduledJob. Give the new job another id.`);
+}
+
+function handlerIn(handler: unknown, catalog: SchedulerRuntime['catalog']): { key: string; settings: JobSettings } {
+  if (Array.isArray(handler)) return catalog.handlerOf(handler[0], handler[1]);
+  if (typeof handler === 'string' && handler !== '') {
+    // it may be at home in another process
+    return { key: handler, settings: catalog.known.find(({ key }) => key === handler)?.settings ?? {} };
+  }
+  throw new InvalidJobError(
+    `addJob: handler is ${shown(handler)}. Write [Class, 'method'], or the key of a @JobHandler('…').`,
+  );
+}
+
+function scheduleOf(request: JobRequest, timeZone: string): Schedule {
+  const { in: delay, maxRuns, jitterMs } = request;
+  const trigger = triggerOf(request, { timeZone });
+  if (trigger !== null && delay !== undefined) {
+    throw new InvalidTriggerError('"in" is given beside another schedule. Keep one of them: a job has one schedule.');
+  }
+  const isOnce = trigger === null || request.at !== undefined;
+  const bound = BOUND_KEYS.find((key) => request[key as keyof JobRequest] !== undefined);
+  if (isOnce && bound !== undefined) {
+    throw new InvalidTriggerError(`"${bound}" belongs to a schedule that recurs: cron, every or trigger. Remove it.`);
+  }
+  if (trigger === null) return { kind: 'delay', delayMs: delay === undefined ? 0 : durationMs(delay) };
+  if (request.trigger !== undefined) refuseUnreadable(trigger);
+  return { kind: 'trigger', trigger, maxRuns: maxRuns ?? null, jitterMs: jitterMs ?? 0 };
+}
+
+/** Another process has nothing but the row. */
+function refuseUnreadable(trigger: Trigger): void {
+  try {
+    parseTrigger(trigger.toJSON());
+  } catch (error) {
+    throw new InvalidTriggerError(
+      `addJob: no other process could rebuild the trigger from its toJSON(): ${(error as Error).message} ` +
+        'Use cron, every or at, or declare the job with @ScheduledJob({ trigger }).',
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,169 @@
+import type { Type } from '@nestjs/common';
+
+import type { SchedulerEvents } from '../engine/engine-events.js';
+import type { JobHandler } from '../engine/handler-registry.js';
+import { InvalidJobError } from '../engine/job-settings.js';
+import { shown } from '../triggers/instant.js';
+import type { HandlerDeclaration, JobDeclaration } from './declared-methods.js';
+import { checkEvent } from './event-names.js';
+import { SETTING_KEYS, strangerIn } from './known-keys.js';
+import type { FoundMethod } from './scheduler.explorer.js';
+import { DEFAULT_SCHEDULER } from './scheduler.options.js';
+
+/** A method that can run jobs of one scheduler. */
+export interface CatalogHandler extends JobHandler {
+  target: Type;
+  method: string | symbol;
+}
+/** A declared job whose options are not resolved yet. */
+export interface CatalogJob {
+  id: string;
+  handler: CatalogHandler;
+  declaration: JobDeclaration;
+}
+export interface CatalogListener {
+  event: keyof SchedulerEvents;
+  call(event: unknown): unknown;
+}
+
+/** A class name this short is what a minifier leaves; another build gives another one. */
+const MINIFIED_LENGTH = 2;
+
+/** What the decorators of an application say, for one scheduler. Throws `InvalidJobError`. */
+export class SchedulerCatalog {
+  /** Handlers that exist without a schedule. */
+  readonly handlers: readonly CatalogHandler[];
+  readonly jobs: readonly CatalogJob[];
+  readonly listeners: readonly CatalogListener[];
+
+  constructor(scheduler: string, methods: readonly FoundMethod[]) {
+    const own = methods.map((found) => onlyOf(scheduler, found));
+    this.handlers = own.flatMap((found) => found.declared.handlers.map((each) => handlerOf(found, each)));
+    this.jobs = own.flatMap((found) => jobsOf(found));
+    this.listeners = own.flatMap((found) => listenersOf(found));
+    refuseTwins([...this.handlers, ...this.jobs.map(({ handler }) => handler)]);
+  }
+
+  /** Every method that can be named, a key only once. */
+  get known(): CatalogHandler[] {
+    const all = [...this.handlers, ...this.jobs.map(({ handler }) => handler)];
+    return [...new Map(all.map((handler) => [handler.key, handler])).values()];
+  }
+
+  /** The handler of a method of a class, or of the one provider that extends it. Throws `InvalidJobError`. */
+  handlerOf(target: unknown, method: unknown): CatalogHandler {
+    const ofMethod = this.known.filter((handler) => handler.method === method);
+    const exact = ofMethod.find((handler) => handler.target === target);
+    const extending = ofMethod.filter((handler) => isSubclass(handler.target, target));
+    const handler = exact ?? (extending.length === 1 ? extending[0] : undefined);
+    if (handler !== undefined) return handler;
+    const wanted = `${typeof target === 'function' ? target.name : shown(target)}.${String(method)}`;
+    const known = this.known.map(({ source }) => source).join(', ') || 'none';
+    const why = extending.length > 1 ? 'has several providers' : 'is not a handler of a provider';
+    throw new InvalidJobError(
+      `${wanted} ${why}. Decorate it with @JobHandler() and add its class to a module's providers. Handlers: ${known}.`,
+    );
+  }
+}
+
+/** The names of the schedulers that decorators refer to, with where. */
+export function schedulersNamedIn(methods: readonly FoundMethod[]): { name: string; source: string }[] {
+  return methods.flatMap(({ declared, source }) =>
+    [...declared.jobs, ...declared.handlers, ...declared.listeners].map(({ scheduler }) => ({
+      name: scheduler ?? DEFAULT_SCHEDULER,
+      source,
+    })),
+  );
+}
+
+function onlyOf(name: string, found: FoundMethod): FoundMethod {
+  const isOwn = ({ scheduler }: { scheduler?: string }): boolean => (scheduler ?? DEFAULT_SCHEDULER) === name;
+  const { jobs, handlers, listeners } = found.declared;
+  const declared = {
+    jobs: jobs.filter(isOwn),
+    handlers: handlers.filter(isOwn),
+    listeners: listeners.filter(isOwn),
+  };
+  return { ...found, declared };
+}
+
+function handlerOf(found: FoundMethod, declaration: HandlerDeclaration): CatalogHandler {
+  const { source, declared } = found;
+  const stranger = strangerIn(declaration, ['key', 'scheduler', ...SETTING_KEYS]);
+  if (stranger !== null) throw new InvalidJobError(`@JobHandler on ${source}: ${stranger}`);
+  if (declared.handlers.length > 1) {
+    throw new InvalidJobError(`@JobHandler stands twice on ${source}. Remove one of them: a method has one key.`);
+  }
+  const { key, scheduler: _, ...settings } = declaration;
+  if (key !== undefined && (typeof key !== 'string' || key === '')) {
+    throw new InvalidJobError(`@JobHandler on ${source}: the key is ${shown(key)}. Write a text, e.g. 'send-report'.`);
+  }
+  if (key === undefined) refuseMinified(found, `@JobHandler('…')`);
+  return { ...methodOf(found), key: key ?? source, settings };
+}
+
+function jobsOf(found: FoundMethod): CatalogJob[] {
+  const { source, declared } = found;
+  const unnamed = declared.jobs.filter(({ id }) => id === undefined);
+  if (unnamed.length > 1) {
+    throw new InvalidJobError(
+      `${source} has ${declared.jobs.length} @ScheduledJob, and ${unnamed.length} of them without an id. Give all but one an id: @ScheduledJob({ id: '…', … }).`,
+    );
+  }
+  if (unnamed.length > 0) refuseMinified(found, `@ScheduledJob({ id: '…', … })`);
+  const settings = declared.handlers[0] === undefined ? {} : handlerOf(found, declared.handlers[0]).settings;
+  // A job that shares its method is stored under its own id, so that a node can have one of them without the others.
+  const isAlone = declared.jobs.length + declared.handlers.length === 1 && !isMinified(found);
+  return declared.jobs.map((declaration) => {
+    const { id = source } = declaration;
+    return { id, declaration, handler: { ...methodOf(found), key: isAlone ? source : id, settings } };
+  });
+}
+
+function listenersOf(found: FoundMethod): CatalogListener[] {
+  return found.declared.listeners.map(({ event }) => {
+    const where = `@OnSchedulerEvent on ${found.source}`;
+    checkEvent(where, event);
+    if (found.isStatic) return { event, call: (payload) => found.call(payload) };
+    throw new InvalidJobError(
+      `${where}: its provider is request-scoped or transient, so there is no instance that could listen. Move the method to a provider with the default scope.`,
+    );
+  });
+}
+
+function methodOf({ source, target, method, call }: FoundMethod) {
+  return { source, target, method, run: call };
+}
+
+function isMinified({ target }: FoundMethod): boolean {
+  return target.name.length <= MINIFIED_LENGTH;
+}
+
+function refuseMinified(found: FoundMethod, what: string): void {
+  if (!isMinified(found)) return;
+  throw new InvalidJobError(
+    `${found.source}: the class name "${found.target.name}" looks minified, and would be another one after the next build. Write ${what}.`,
+  );
+}
+
+function isSubclass(target: Type, base: unknown): boolean {
+  const prototype: unknown = typeof base === 'function' ? base.prototype : undefined;
+  return (
+    typeof prototype === 'object' &&
+    prototype !== null &&
+    Object.prototype.isPrototypeOf.call(prototype, target.prototype as object)
+  );
+}
+
+/** Two classes of one name: the rows could not tell them apart. */
+function refuseTwins(handlers: readonly CatalogHandler[]): void {
+  const byKey = new Map<string, CatalogHandler>();
+  for (const handler of handlers) {
+    const other = byKey.get(handler.key) ?? handler;
+    byKey.set(handler.key, other);
+    if (other.target === handler.target && other.method === handler.method) continue;
+    throw new InvalidJobError(
+      `Two handlers have the key "${handler.key}": ${other.source} and ${handler.source}. Give one of them another key: @JobHandler('…'), or its job another id.`,
+    );
+  }
+}

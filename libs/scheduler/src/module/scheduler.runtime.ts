@@ -1,0 +1,172 @@
+import { createRequire } from 'node:module';
+
+import { withDeadline, type Clock } from '../clock/clock.js';
+import { EngineEvents, listenerFailureTo } from '../engine/engine-events.js';
+import { HandlerRegistry } from '../engine/handler-registry.js';
+import { DEFAULT_EXECUTOR } from '../engine/job-settings.js';
+import { SchedulerEngine, type SchedulerHealth } from '../engine/scheduler-engine.js';
+import { JobStoreUnavailableError } from '../store/errors.js';
+import type { JobStore } from '../store/job-store.js';
+import { draftDeclared, type Resolve } from './job-definition.js';
+import { QuietLogger } from './quiet-logger.js';
+import type { SchedulerCatalog } from './scheduler.catalog.js';
+import { SchedulerLogger } from './scheduler.logger.js';
+import { DEFAULT_SCHEDULER, type ResolvedOptions } from './scheduler.options.js';
+
+/** What the application gives a scheduler once its providers exist. */
+export interface RuntimeParts {
+  store: JobStore;
+  catalog: SchedulerCatalog;
+  resolve: Resolve;
+}
+
+/** The scheduler has not been started, or has been shut down: the call had no effect. */
+export class SchedulerNotStartedError extends Error {
+  override readonly name = 'SchedulerNotStartedError';
+}
+
+const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+
+const STOPPED: SchedulerHealth = {
+  state: 'stopped',
+  alive: false,
+  ready: false,
+  lastPassAt: null,
+  latenessMs: null,
+  reconnects: 0,
+  reason: null,
+};
+
+/** One scheduler of the application, from its options to its running engine. */
+export class SchedulerRuntime {
+  readonly registry = new HandlerRegistry();
+  readonly events: EngineEvents;
+  readonly #logger: QuietLogger;
+  #parts: RuntimeParts | null = null;
+  #building: Promise<SchedulerEngine> | null = null;
+  #engine: SchedulerEngine | null = null;
+  #phase: 'idle' | 'started' | 'stopped' = 'idle';
+  #isOpen = false;
+
+  constructor(
+    readonly options: ResolvedOptions,
+    readonly clock: Clock,
+  ) {
+    const { name, nodeName } = options;
+    this.#logger = new QuietLogger(name === DEFAULT_SCHEDULER ? 'Scheduler' : `Scheduler:${name}`);
+    this.events = new EngineEvents(listenerFailureTo(this.#logger));
+    new SchedulerLogger(this.#logger, clock, nodeName).listen(this.events);
+  }
+
+  get catalog(): SchedulerCatalog {
+    return this.#prepared().catalog;
+  }
+
+  health(): SchedulerHealth {
+    return this.#engine?.health() ?? STOPPED;
+  }
+
+  /** Handlers and listeners are known from now on; nothing is opened. */
+  prepare(parts: RuntimeParts): void {
+    if (this.#parts !== null) return;
+    this.#parts = parts;
+    for (const handler of parts.catalog.handlers) this.registry.addHandler(handler);
+    for (const { event, call } of parts.catalog.listeners) this.events.on(event, call);
+  }
+
+  /** Resolves what the decorators declare. Rejects with what is wrong in the code. Concurrent calls are one. */
+  build(): Promise<SchedulerEngine> {
+    this.#building ??= this.#build().catch((error: unknown) => {
+      this.#building = null;
+      throw error;
+    });
+    return this.#building;
+  }
+
+  async start(): Promise<void> {
+    const engine = await this.build();
+    this.#phase = 'started';
+    try {
+      await engine.start();
+    } catch (error) {
+      this.#phase = 'stopped';
+      throw error;
+    }
+  }
+
+  /** Never rejects. */
+  async shutdown(): Promise<void> {
+    if (this.#phase === 'started') await this.#engine?.shutdown();
+    else await this.#parts?.store.close();
+    this.#phase = 'stopped';
+    this.#isOpen = false;
+  }
+
+  /**
+   * The store, opened, also while the application still boots. Rejects with `JobStoreUnavailableError` within the call
+   * timeout, and with `SchedulerNotStartedError` when nobody wants this scheduler to have a connection.
+   */
+  async store(): Promise<JobStore> {
+    const { store } = this.#prepared();
+    const { name, autoStart } = this.options;
+    if (this.#phase === 'stopped') {
+      throw new SchedulerNotStartedError(`The scheduler "${name}" was shut down. Call start() first.`);
+    }
+    if (this.#phase === 'idle' && !autoStart) {
+      throw new SchedulerNotStartedError(
+        `The scheduler "${name}" has autoStart: false and was not started. Call start() first.`,
+      );
+    }
+    if (!this.#isOpen) await this.#open(store);
+    return store;
+  }
+
+  /** Something may be due sooner than the loop expects. */
+  wake(): void {
+    this.#engine?.wake();
+  }
+
+  cancel(executionId: string): void {
+    this.#engine?.cancel(executionId);
+  }
+
+  #prepared(): RuntimeParts {
+    if (this.#parts !== null) return this.#parts;
+    throw new SchedulerNotStartedError(
+      `The scheduler "${this.options.name}" does not know the application's providers yet. Call it in onModuleInit or later, not in a constructor.`,
+    );
+  }
+
+  async #open(store: JobStore): Promise<void> {
+    const { name, callTimeoutMs } = this.options;
+    const late = (): Error =>
+      new JobStoreUnavailableError(`The store could not be opened within ${callTimeoutMs} ms.`, 'not-written');
+    await withDeadline(this.clock, callTimeoutMs, store.open(name), late);
+    this.#isOpen = true;
+  }
+
+  async #build(): Promise<SchedulerEngine> {
+    const { catalog, resolve, store } = this.#prepared();
+    for (const job of catalog.jobs) {
+      const draft = await draftDeclared(job, this.options, resolve);
+      if (draft === null) continue;
+      this.registry.declare(draft, job.handler.source);
+      this.registry.addHandler(job.handler);
+    }
+    const { registry, clock, events } = this;
+    this.#engine = new SchedulerEngine(this.#engineOptions(), { store, registry, clock, events, random: Math.random });
+    return this.#engine;
+  }
+
+  #engineOptions() {
+    const { concurrency, executors, ...options } = this.options;
+    const named = Object.entries(executors).map(([name, executor]) => [name, executor.concurrency] as const);
+    return {
+      ...options,
+      version,
+      concurrency: { [DEFAULT_EXECUTOR]: concurrency, ...Object.fromEntries(named) },
+      logger: this.#logger,
+      loggerFor: (jobId: string) => new QuietLogger(`Job ${jobId}`),
+    };
+  }
+}

@@ -1,0 +1,261 @@
+import { type Clock, withDeadline } from '../clock/clock.js';
+import { connectionOf, type ConnectionSource, OwnSource, SharedSource } from './connection-source.js';
+import { openingError, Outage, unavailable } from './database-errors.js';
+import { decodeInstant, instant } from './entity-rows.js';
+import { JobStoreUnavailableError, type WriteOutcome } from './errors.js';
+import type { Lease, Query } from './lease.js';
+import type { TypeOrmJobStoreOptions } from './store-options.js';
+
+export interface RunOptions {
+  /** @default the store's call timeout */
+  deadlineMs?: number;
+  /** What is known of the write when no answer came. @default 'unknown' */
+  unanswered?: WriteOutcome;
+}
+export interface Transaction {
+  query: Query;
+  lease: Lease;
+  /** `now()` of the transaction, to the millisecond. */
+  now: Date;
+  /** Nothing was written: it is rolled back, and no outcome can be lost. */
+  nothingToCommit(): void;
+}
+
+const LONGEST_LOCK_WAIT_MS = 2_000;
+const RECONNECTING = new Outage('The connections are being replaced', false);
+const CLOSED = new Outage('The store is closed', false);
+
+/** Owns the connections: bounds every use of them, and replaces them all when they fail. */
+export class ConnectionKeeper {
+  #source: ConnectionSource | null = null;
+  /** Being opened; not used by anyone yet. */
+  #next: OwnSource | null = null;
+  #connecting: Promise<void> | null = null;
+  #isClosed = false;
+
+  constructor(private readonly options: TypeOrmJobStoreOptions) {}
+
+  get clock(): Clock {
+    return this.options.clock;
+  }
+  get callTimeoutMs(): number {
+    return this.options.callTimeoutMs;
+  }
+  /** Where the database is, for messages. */
+  get place(): string {
+    return this.#source?.place ?? 'its address';
+  }
+
+  /** One attempt. Rejects with JobStoreConfigurationError when waiting does not help. */
+  async open(): Promise<void> {
+    this.#isClosed = false;
+    if (!this.#source) await (this.#connecting ?? this.#connectOnce());
+  }
+
+  /** Single flight. Rejects with JobStoreUnavailableError until there are connections that answer. */
+  async reconnect(): Promise<void> {
+    try {
+      await (this.#connecting ?? this.#connectOnce());
+    } catch (error) {
+      if (error instanceof JobStoreUnavailableError) throw error;
+      // Credentials that were good once: somebody is changing them. It is a state of health, not the end.
+      throw new JobStoreUnavailableError(error instanceof Error ? error.message : String(error), 'not-written');
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#next?.abandon(CLOSED);
+    const source = this.#source;
+    this.#source = null;
+    await source?.close(CLOSED);
+  }
+
+  /** One connection, outside a transaction. */
+  async run<T>(work: (query: Query, lease: Lease) => Promise<T>, options: RunOptions = {}): Promise<T> {
+    const { deadlineMs = this.callTimeoutMs, unanswered = 'unknown' } = options;
+    return await this.#bounded(
+      this.#current(),
+      deadlineMs,
+      async (lease) => {
+        const value = await work(lease.query, lease);
+        lease.release();
+        return value;
+      },
+      () => unanswered,
+    );
+  }
+
+  /** READ COMMITTED, and over on the server too when this process falls silent. */
+  async transaction<T>(
+    work: (transaction: Transaction) => Promise<T>,
+    options: { deadlineMs?: number; source?: ConnectionSource } = {},
+  ): Promise<T> {
+    const { deadlineMs = this.callTimeoutMs, source = this.#current() } = options;
+    const state = { commitSent: false };
+    return await this.#bounded(
+      source,
+      deadlineMs,
+      (lease) => inTransaction(lease, deadlineMs, work, () => (state.commitSent = true)),
+      () => (state.commitSent ? 'unknown' : 'not-written'),
+    );
+  }
+
+  /** A connection without a deadline, for listening. The caller destroys it. */
+  async hold(): Promise<Lease> {
+    return await this.#bounded(
+      this.#current(),
+      this.callTimeoutMs,
+      (lease) => Promise.resolve(lease),
+      () => 'not-written',
+    );
+  }
+
+  /** Work on a connection that is held. Rejects with an `Outage`, and then the connection is gone. */
+  async bounded<T>(lease: Lease, work: () => Promise<T>): Promise<T> {
+    const late = (): Outage => {
+      const outage = new Outage(`No answer within ${this.callTimeoutMs} ms`, false);
+      lease.fail(outage);
+      return outage;
+    };
+    return await withDeadline(this.clock, this.callTimeoutMs, lease.guard(work()), late);
+  }
+
+  /** `work` on a data source that has this schema's entities and migrations. */
+  async withOwnSource<T>(work: (source: ConnectionSource) => Promise<T>): Promise<T> {
+    const current = this.#current();
+    if (current instanceof OwnSource) return await work(current);
+    const source = this.#makeSource(1);
+    try {
+      await source.open();
+      return await work(source);
+    } finally {
+      await source.close(CLOSED);
+    }
+  }
+
+  /** What an error means while the store is being opened. */
+  openingError(error: unknown): Error {
+    const source = this.#source;
+    return openingError(error, this.place, source?.redact ?? ((text) => text));
+  }
+
+  #current(): ConnectionSource {
+    if (this.#source) return this.#source;
+    const why = this.#isClosed ? 'The store is closed.' : 'There is no connection to PostgreSQL.';
+    throw new JobStoreUnavailableError(`${why} Nothing was written.`, 'not-written');
+  }
+
+  async #bounded<T>(
+    source: ConnectionSource,
+    deadlineMs: number,
+    work: (lease: Lease) => Promise<T>,
+    outcomeUnanswered: () => WriteOutcome,
+  ): Promise<T> {
+    let lease: Lease | undefined;
+    try {
+      lease = source.lease();
+      const taken = lease;
+      const late = (): Outage => {
+        const outage = new Outage(`No answer within ${deadlineMs} ms`, false);
+        taken.fail(outage);
+        return outage;
+      };
+      const working = taken.connect().then(() => work(taken));
+      return await withDeadline(this.clock, deadlineMs, taken.guard(working), late);
+    } catch (error) {
+      if (!(error instanceof Outage)) {
+        // The server's own no, or an error of the work: the connection itself is sound, and idle.
+        lease?.release();
+        throw error;
+      }
+      lease?.fail(error);
+      throw unavailable(error, source.place, error.answered ? 'not-written' : outcomeUnanswered());
+    }
+  }
+
+  #connectOnce(): Promise<void> {
+    const connecting = this.#connect().finally(() => (this.#connecting = null));
+    this.#connecting = connecting;
+    return connecting;
+  }
+
+  async #connect(): Promise<void> {
+    const { sharedDataSource } = this.options;
+    if (sharedDataSource) return await this.#probe(sharedDataSource);
+    this.#source?.abandon(RECONNECTING);
+    this.#source = null;
+    const source = this.#makeSource(this.options.poolSize);
+    this.#next = source;
+    try {
+      await source.open();
+      if (this.#isClosed) throw CLOSED;
+      this.#source = source;
+    } catch (error) {
+      source.abandon(RECONNECTING);
+      throw openingError(error, source.place, source.redact);
+    } finally {
+      this.#next = null;
+    }
+  }
+
+  /** The application's pool heals itself; what has to be known is whether it has. */
+  async #probe(dataSource: NonNullable<TypeOrmJobStoreOptions['sharedDataSource']>): Promise<void> {
+    const source = this.#source ?? new SharedSource(dataSource);
+    source.failLeases(RECONNECTING);
+    const answer = async (lease: Lease): Promise<void> => {
+      await lease.query('SELECT 1');
+      lease.release();
+    };
+    await this.#bounded(source, this.callTimeoutMs, answer, () => 'not-written');
+    if (!this.#isClosed) this.#source = source;
+  }
+
+  #makeSource(poolSize: number): OwnSource {
+    const { sharedDataSource, schema, callTimeoutMs, clock, applicationName } = this.options;
+    const connection = sharedDataSource ? connectionOf(sharedDataSource) : this.options.connection;
+    return OwnSource.make({ connection, schema, poolSize, callTimeoutMs, clock, applicationName });
+  }
+}
+
+async function inTransaction<T>(
+  lease: Lease,
+  deadlineMs: number,
+  work: (transaction: Transaction) => Promise<T>,
+  beforeCommit: () => void,
+): Promise<T> {
+  const { query } = lease;
+  let hasWritten = true;
+  const begun = await query(beginStatement(deadlineMs));
+  const now = decodeInstant(begun.rows[0]?.now);
+  let value: T;
+  try {
+    value = await work({ query, lease, now, nothingToCommit: () => (hasWritten = false) });
+  } catch (error) {
+    if (!(error instanceof Outage)) await query('ROLLBACK');
+    throw error;
+  }
+  if (hasWritten) {
+    beforeCommit();
+    const { command } = await query('COMMIT');
+    if (command !== 'COMMIT') throw new Outage('The transaction was aborted before its commit', true);
+  } else {
+    await query('ROLLBACK');
+  }
+  lease.release();
+  return value;
+}
+
+/**
+ * One round trip, and no session state, so that a pooler between us and the server may hand the connection on. The
+ * timeouts end on the server what this process no longer answers for: it would keep rows locked for hours.
+ */
+function beginStatement(deadlineMs: number): string {
+  const lockMs = Math.max(1, Math.round(Math.min(LONGEST_LOCK_WAIT_MS, deadlineMs * 0.8)));
+  const deadline = Math.max(1, Math.round(deadlineMs));
+  return `BEGIN ISOLATION LEVEL READ COMMITTED;
+SET LOCAL lock_timeout = ${lockMs};
+SET LOCAL statement_timeout = ${deadline};
+SET LOCAL idle_in_transaction_session_timeout = ${deadline};
+SELECT ${instant("date_trunc('milliseconds', now())")} AS now`;
+}

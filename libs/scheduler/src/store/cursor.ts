@@ -1,0 +1,28 @@
+const DEFAULT_LIMIT = 100;
+const MAX_LIMIT = 1_000;
+
+export type CursorKey = readonly string[];
+
+export function pageSize(limit: number | undefined): number {
+  return Math.min(Math.max(1, Math.floor(limit ?? DEFAULT_LIMIT)), MAX_LIMIT);
+}
+
+/** Opaque to callers: the key of the last row they were given, so that rows that come and go hide no others. */
+export function encodeCursor(key: CursorKey): string {
+  return Buffer.from(JSON.stringify(key)).toString('base64url');
+}
+
+/** @throws RangeError when it is not a cursor of `length` parts */
+export function decodeCursor(cursor: string, length: number): CursorKey {
+  const key = parse(Buffer.from(cursor, 'base64url').toString());
+  if (Array.isArray(key) && key.length === length && key.every((part) => typeof part === 'string')) return key;
+  throw new RangeError(`${JSON.stringify(cursor)} is no cursor. Give back nextCursor of the page before, unchanged.`);
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,65 @@
+/** What is known about a write whose call failed: it did not happen, or nobody can say. */
+export type WriteOutcome = 'not-written' | 'unknown';
+
+/** The database cannot be reached, does not answer in time, or refused for a reason that passes. Try again later. */
+export class JobStoreUnavailableError extends Error {
+  override readonly name: string = 'JobStoreUnavailableError';
+
+  constructor(
+    message: string,
+    /** `unknown`: the commit was sent and its answer was lost; look the row up by the id you gave before you repeat the call. */
+    readonly outcome: WriteOutcome,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** The commit of a pass was sent and its answer was lost: `jobs` (uids) have to be resolved before anything else is claimed. */
+export class PassUnresolvedError extends JobStoreUnavailableError {
+  override readonly name = 'PassUnresolvedError';
+
+  constructor(
+    message: string,
+    readonly jobs: readonly string[],
+    options?: ErrorOptions,
+  ) {
+    super(message, 'unknown', options);
+  }
+}
+
+/** The store can be reached and will not work as configured: credentials, rights, server version, schema. Waiting does not help. */
+export class JobStoreConfigurationError extends Error {
+  override readonly name = 'JobStoreConfigurationError';
+}
+
+export class JobNotFoundError extends Error {
+  override readonly name = 'JobNotFoundError';
+
+  constructor(readonly jobId: string) {
+    super(`There is no job "${jobId}". getJobs() lists the ids there are.`);
+  }
+}
+
+export class ExecutionNotFoundError extends Error {
+  override readonly name = 'ExecutionNotFoundError';
+
+  constructor(readonly executionId: string) {
+    super(`There is no execution "${executionId}". It may have been pruned: see the option retention.`);
+  }
+}
+
+export class JobConflictError extends Error {
+  override readonly name = 'JobConflictError';
+
+  constructor(readonly jobId: string) {
+    super(
+      `There is already a job "${jobId}". Give the new one another id, or say what to do: onConflict: 'keep' or 'replace'.`,
+    );
+  }
+}
+
+/** The `manager` of a call is in no transaction, or on another database. Nothing was written. */
+export class CallerTransactionError extends Error {
+  override readonly name = 'CallerTransactionError';
+}

@@ -1,0 +1,65 @@
+import { type ErrorRecord, JobExecutionEntity } from './job-execution.entity.js';
+import type { JobEntity } from './job.entity.js';
+import type { NewExecution } from './job-store.js';
+
+/** Whoever claims what a pass records as running. */
+export interface ExecutionClaim {
+  incarnation: string;
+  nodeName: string;
+}
+
+/** A run that took down this many processes is given up, whatever its retry policy says. */
+export const MAX_CRASHES = 3;
+
+/** The error of an attempt that was taken over. It tells such an attempt from one whose owner wrote its outcome. */
+export const NODE_LOST: ErrorRecord = {
+  name: 'NodeLostError',
+  message: 'The lease of the node that ran this attempt was over and its beat stood still.',
+};
+
+/** The whole row of a new execution. What the record does not say is its job's at this moment. */
+export function newExecutionRow(
+  job: JobEntity,
+  record: NewExecution,
+  claim: ExecutionClaim | null,
+  now: Date,
+): JobExecutionEntity {
+  const isClaimed = record.status === 'running';
+  const isOver = record.status === 'missed' || record.status === 'skipped';
+  return Object.assign(new JobExecutionEntity(), {
+    id: record.id,
+    jobId: job.id,
+    jobUid: job.uid,
+    capability: job.capability,
+    kind: record.kind,
+    batchId: null,
+    retryOf: null,
+    scheduledAt: record.scheduledAt,
+    untilAt: record.untilAt,
+    instantCount: record.instantCount,
+    isCatchUp: record.isCatchUp,
+    status: record.status,
+    reason: record.reason,
+    attempt: isClaimed ? 1 : 0,
+    maxAttempts: job.retry.maxAttempts,
+    crashes: 0,
+    maxCrashes: MAX_CRASHES,
+    onNodeLoss: job.onNodeLoss,
+    leaseEpoch: isClaimed ? 1 : 0,
+    owner: isClaimed ? (claim?.incarnation ?? null) : null,
+    nodeName: isClaimed ? (claim?.nodeName ?? null) : null,
+    priority: job.priority,
+    availableAt: now,
+    expiresAt: null,
+    cancelRequestedAt: null,
+    startedAt: isClaimed ? now : null,
+    claimedAt: isClaimed ? now : null,
+    finishedAt: isOver ? now : null,
+    durationMs: null,
+    error: null,
+    result: null,
+    progress: null,
+    logs: [],
+    data: job.data ?? null,
+  } satisfies { [K in keyof Required<JobExecutionEntity>]: JobExecutionEntity[K] });
+}

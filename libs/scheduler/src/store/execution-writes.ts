@@ -1,0 +1,77 @@
+import { decodeRow, selectList } from './entity-rows.js';
+import { ExecutionNotFoundError, JobNotFoundError } from './errors.js';
+import { newExecutionRow } from './execution-row.js';
+import { JobExecutionEntity } from './job-execution.entity.js';
+import type { NewExecution, NewManualExecution } from './job-store.js';
+import { databaseNow, insertExecutions, readJobs } from './job-writes.js';
+import type { Query } from './lease.js';
+import { notify } from './notifications.js';
+import type { Tables } from './tables.js';
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Reads the job without a lock: a manual run must not wait for a pass, nor hold one up. */
+export async function addManualExecution(
+  query: Query,
+  tables: Tables,
+  jobId: string,
+  { id, data, reason }: NewManualExecution,
+): Promise<JobExecutionEntity> {
+  const existing = await readExecution(query, tables, id);
+  if (existing) return existing;
+  const [job] = await readJobs(query, tables, [jobId]);
+  if (!job) throw new JobNotFoundError(jobId);
+  const now = await databaseNow(query);
+  const record: NewExecution = {
+    id,
+    jobUid: job.uid,
+    kind: 'manual',
+    scheduledAt: now,
+    untilAt: null,
+    instantCount: 1,
+    isCatchUp: false,
+    status: 'pending',
+    reason,
+  };
+  const row = newExecutionRow(job, record, null, now);
+  if (data) row.data = data.value ?? null;
+  const [inserted] = await insertExecutions(query, tables, [row], 'ON CONFLICT (id) DO NOTHING');
+  if (inserted) await notify(query, tables);
+  const found = inserted ?? (await readExecution(query, tables, id));
+  if (!found) throw new ExecutionNotFoundError(id);
+  return found;
+}
+
+export async function cancelExecution(
+  query: Query,
+  tables: Tables,
+  id: string,
+  reason: string | null,
+): Promise<JobExecutionEntity> {
+  if (!UUID.test(id)) throw new ExecutionNotFoundError(id);
+  const { rows } = await query(
+    `WITH cancelled AS (
+       UPDATE ${tables.execution} e SET
+         status = CASE WHEN e.status = 'pending' THEN 'cancelled' ELSE e.status END,
+         finished_at = CASE WHEN e.status = 'pending' THEN now() END,
+         cancel_requested_at = CASE WHEN e.status = 'running' THEN now() ELSE e.cancel_requested_at END,
+         reason = coalesce($2, e.reason)
+       WHERE e.id = $1 AND (e.status = 'pending' OR e.status = 'running' AND e.cancel_requested_at IS NULL)
+       RETURNING ${selectList(JobExecutionEntity, 'e')}) SELECT * FROM cancelled`,
+    [id, reason],
+  );
+  const changed = rows[0] && decodeRow(JobExecutionEntity, rows[0]);
+  if (changed?.status === 'running') await notify(query, tables);
+  const found = changed ?? (await readExecution(query, tables, id));
+  if (!found) throw new ExecutionNotFoundError(id);
+  return found;
+}
+
+export async function readExecution(query: Query, tables: Tables, id: string): Promise<JobExecutionEntity | null> {
+  if (!UUID.test(id)) return null;
+  const { rows } = await query(
+    `SELECT ${selectList(JobExecutionEntity, 'e')} FROM ${tables.execution} e WHERE e.id = $1`,
+    [id],
+  );
+  return rows[0] ? decodeRow(JobExecutionEntity, rows[0]) : null;
+}

@@ -1,0 +1,284 @@
+import type {
+  JobExecutionEntity,
+  ErrorRecord,
+  ExecutionKind,
+  ExecutionStatus,
+  ProgressRecord,
+} from './job-execution.entity.js';
+import type { JobEntity, JobState } from './job.entity.js';
+
+/** What a caller's transaction must be able to do; TypeORM's `EntityManager` fits. */
+export interface TransactionHandle {
+  query(sql: string, parameters?: unknown[]): Promise<unknown>;
+}
+export interface StoreCall {
+  /** Write inside this transaction. Refused outside a transaction and on another database. */
+  manager?: TransactionHandle | undefined;
+}
+
+// ───────────────────────────── one pass
+
+export interface PassRequest {
+  /** Becomes the owner of what is claimed. */
+  incarnation: string;
+  nodeName: string;
+  /** Only jobs with one of these are looked at. */
+  capabilities: readonly string[];
+  /** At most this many jobs are locked and executions claimed. */
+  limit: number;
+  /** uids of jobs whose pending executions had no room a moment ago. */
+  blocked: readonly string[];
+}
+export interface PendingExecution {
+  id: string;
+  /** Was claimed before and still counts as active: it needs no room. */
+  isReoffered: boolean;
+}
+/** A job that this transaction has locked, and what is active of it now. */
+export interface JobSnapshot {
+  job: JobEntity;
+  isDue: boolean;
+  /** Running, or waiting after a first claim. */
+  active: number;
+  /** Waiting for a first claim. */
+  queued: number;
+  /** Pending and available, highest priority first, oldest first; at most `limit`. */
+  pending: readonly PendingExecution[];
+}
+export interface PassSnapshot {
+  /** The database's clock. */
+  now: Date;
+  jobs: readonly JobSnapshot[];
+}
+/** A new row of the ledger. What it does not say is copied from its job. */
+export interface NewExecution {
+  id: string;
+  jobUid: string;
+  kind: ExecutionKind;
+  scheduledAt: Date;
+  untilAt: Date | null;
+  instantCount: number;
+  isCatchUp: boolean;
+  /** `running`: claimed by this pass. */
+  status: Extract<ExecutionStatus, 'pending' | 'running' | 'missed' | 'skipped'>;
+  reason: string | null;
+}
+/** Moves a job past the instants that were decided. */
+export interface JobAdvance {
+  uid: string;
+  nextRunAt: Date | null;
+  wakeAt: Date | null;
+  lastInstant: Date | null;
+  /** How many of the decided instants count as runs. */
+  runs: number;
+  /** Not given: `active`, or `finished` when there is no next run. */
+  state?: Extract<JobState, 'quarantined'>;
+  reason?: string;
+}
+export interface Decisions {
+  records: readonly NewExecution[];
+  advances: readonly JobAdvance[];
+  /** Ids of pending executions to claim. */
+  claims: readonly string[];
+  /** uids of jobs whose running executions shall be asked to stop. */
+  cancels: readonly string[];
+}
+export interface PassResult {
+  now: Date;
+  /** Rows that were written with their present values, in the order of `records`; an instant that was already recorded is not among them. */
+  recorded: JobExecutionEntity[];
+  /** Pending executions that are now this node's. */
+  claimed: JobExecutionEntity[];
+}
+export interface Peek {
+  now: Date;
+  /** When the next job or pending execution that this node can run is due; null: nothing in sight. */
+  nextAt: Date | null;
+}
+
+// ───────────────────────────── outcomes
+
+/** How an execution (or one attempt of it) ended, as its owner tells the store. */
+export interface OutcomeRecord {
+  executionId: string;
+  leaseEpoch: number;
+  /** `pending`: it is offered again after `delayMs`. */
+  status: Extract<ExecutionStatus, 'pending' | 'succeeded' | 'failed' | 'timed-out' | 'cancelled' | 'abandoned'>;
+  delayMs: number;
+  /** false: the attempt is given back (release at shutdown). */
+  spendsAttempt: boolean;
+  reason: string | null;
+  error: ErrorRecord | null;
+  /** JSON text, already bounded. */
+  result: string | null;
+  progress: ProgressRecord | null;
+  durationMs: number;
+}
+export type OutcomeVerdict =
+  | { kind: 'written' }
+  /** The execution was taken over, cancelled past its grace, or removed: this outcome does not count. */
+  | { kind: 'fenced' };
+
+// ───────────────────────────── nodes
+
+export interface NodeRegistration {
+  incarnation: string;
+  nodeName: string;
+  host: string;
+  pid: number;
+  version: string;
+  tzVersion: string | null;
+  leaseMs: number;
+  capabilities: readonly string[];
+  /** job id → hash. */
+  definitions: Readonly<Record<string, string>>;
+}
+export interface Beat {
+  now: Date;
+  /** false: this incarnation was judged dead, or its row is gone. */
+  alive: boolean;
+  /** What the database says this incarnation runs. */
+  mine: { executionId: string; leaseEpoch: number; cancelRequested: boolean }[];
+  nodes: { incarnation: string; beat: string; leaseOver: boolean }[];
+}
+export interface Rescued {
+  executionId: string;
+  jobId: string;
+  status: Extract<ExecutionStatus, 'pending' | 'abandoned' | 'cancelled'>;
+}
+
+// ───────────────────────────── jobs
+
+/** A declared job as this node's code has it. */
+export interface DeclaredJob {
+  id: string;
+  hash: string;
+  definition: object;
+}
+export interface JobChange {
+  set: Partial<Omit<JobEntity, 'id' | 'uid' | 'version'>>;
+  records?: readonly NewExecution[];
+}
+export type ConflictRule = 'error' | 'keep' | 'replace';
+export interface NewManualExecution {
+  id: string;
+  /** null: the job's own data. */
+  data: { value: unknown } | null;
+  reason: string | null;
+}
+
+export interface Page<T> {
+  items: T[];
+  /** Give it back as `cursor` for the next page; null: this was the last one. */
+  nextCursor: string | null;
+}
+export interface JobFilter {
+  state?: JobState;
+  tag?: string;
+  handler?: string;
+  /** Part of the id or the description. */
+  search?: string;
+  /** @default 100, at most 1,000 */
+  limit?: number;
+  cursor?: string;
+}
+export interface ExecutionFilter {
+  jobId?: string;
+  status?: ExecutionStatus;
+  from?: Date;
+  to?: Date;
+  /** @default 100, at most 1,000 */
+  limit?: number;
+  cursor?: string;
+}
+export interface AttemptRecord {
+  attempt: number;
+  startedAt: Date;
+  finishedAt: Date;
+  error: ErrorRecord | null;
+}
+export interface ExecutionWithAttempts {
+  execution: JobExecutionEntity;
+  attempts: AttemptRecord[];
+}
+
+/**
+ * Where jobs live. Every call ends: it answers, or rejects within the store's call timeout with
+ * `JobStoreUnavailableError`, and a connection that did not answer is never used again.
+ * Policy is the engine's: the store locks, asks a pure function, and writes what it says.
+ */
+export interface JobStore {
+  readonly kind: string;
+
+  /** Makes the store usable: connects, brings the schema up to date, checks that this code can work on it. Repeatable. */
+  open(schedulerName: string): Promise<void>;
+  /** Throws every connection away and makes new ones. Concurrent calls are one. What runs on the old ones rejects. */
+  reconnect(): Promise<void>;
+  /** Never rejects and never waits for a database that does not answer. */
+  close(): Promise<void>;
+  /** Calls `onWake` when another process changed what is due. Resolves when `signal` aborts, rejects when it can no longer hear. */
+  listen(onWake: () => void, signal: AbortSignal): Promise<void>;
+
+  /** Writes nothing and locks nothing. */
+  peek(capabilities: readonly string[], blocked: readonly string[]): Promise<Peek>;
+  /**
+   * One transaction: lock what is due, snapshot, `decide`, record, advance, claim. Nothing of it happened when it
+   * rejects, except with `PassUnresolvedError`: then call `resolve` before the next pass.
+   */
+  pass(request: PassRequest, decide: (snapshot: PassSnapshot) => Decisions): Promise<PassResult>;
+  /**
+   * Proves the lost transaction over by taking the same locks, then tells what this incarnation really owns.
+   * Rejects while the old transaction still holds them.
+   */
+  resolve(
+    incarnation: string,
+    jobs: readonly string[],
+  ): Promise<{ execution: JobExecutionEntity; job: JobEntity | null }[]>;
+  /** Idempotent: repeating a write whose answer was lost says `written`. One verdict for each outcome, in order. */
+  complete(outcomes: readonly OutcomeRecord[]): Promise<OutcomeVerdict[]>;
+  /** Only for executions that are still running under that epoch. */
+  saveProgress(
+    progress: readonly { executionId: string; leaseEpoch: number; progress: ProgressRecord }[],
+  ): Promise<void>;
+
+  /** Writes the node's row, or renews it. */
+  registerNode(node: NodeRegistration): Promise<void>;
+  beat(incarnation: string, leaseMs: number): Promise<Beat>;
+  /** The node is leaving: its lease ends now, and its row goes when it owns nothing. */
+  retireNode(incarnation: string): Promise<void>;
+  /** Takes over what a dead node ran, if its beat is still `beat` and its lease is over. Nothing otherwise. */
+  rescue(incarnation: string, beat: string): Promise<Rescued[]>;
+
+  /**
+   * Brings declared jobs into the table. `reconcile` sees the row there is and the version in force among live nodes;
+   * it returns the row to write, or null to leave it.
+   */
+  syncJobs(
+    incarnation: string,
+    declared: readonly DeclaredJob[],
+    reconcile: (input: {
+      declared: DeclaredJob;
+      inForce: string;
+      existing: JobEntity | null;
+      now: Date;
+    }) => JobEntity | null,
+  ): Promise<JobEntity[]>;
+  /** `plan` makes the rows from the database's clock. Returns the rows as they are now (with `keep`: the old ones). */
+  addJobs(plan: (now: Date) => JobEntity[], onConflict: ConflictRule, call?: StoreCall): Promise<JobEntity[]>;
+  /** Locks the row, asks, writes. `change` returning null changes nothing. Rejects with `JobNotFoundError`. */
+  changeJob(id: string, change: (job: JobEntity, now: Date) => JobChange | null, call?: StoreCall): Promise<JobEntity>;
+  /** Deletes the row and cancels what waits; history stays. Rejects with `JobNotFoundError`. */
+  removeJob(id: string, call?: StoreCall): Promise<JobEntity>;
+  /** A pending manual execution, due now. The same id again gives the same row. Never locks the job. */
+  addManualExecution(jobId: string, execution: NewManualExecution, call?: StoreCall): Promise<JobExecutionEntity>;
+  /** Pending: cancelled at once. Running: its node is asked to stop. Otherwise nothing. Rejects with `ExecutionNotFoundError`. */
+  cancelExecution(id: string, reason: string | null, call?: StoreCall): Promise<JobExecutionEntity>;
+
+  getJob(id: string): Promise<JobEntity | null>;
+  getJobs(filter: JobFilter): Promise<Page<JobEntity>>;
+  getExecution(id: string): Promise<ExecutionWithAttempts | null>;
+  getExecutions(filter: ExecutionFilter): Promise<Page<ExecutionWithAttempts>>;
+
+  /** Deletes executions that finished longer ago, and run-time jobs that finished as long ago, in batches. Returns how many rows went. */
+  prune(retention: { succeededMs: number; otherMs: number }): Promise<number>;
+}

@@ -1,0 +1,184 @@
+import { columnNames, columnsOf, decodeInstant, decodeRow, encodeRow, instant, selectList } from './entity-rows.js';
+import { JobConflictError, JobNotFoundError } from './errors.js';
+import { newExecutionRow } from './execution-row.js';
+import { JobExecutionEntity } from './job-execution.entity.js';
+import type { ConflictRule, JobChange, NewExecution } from './job-store.js';
+import { JobEntity } from './job.entity.js';
+import type { Query } from './lease.js';
+import { notify, notifyIfSoon } from './notifications.js';
+import type { Tables } from './tables.js';
+
+export async function databaseNow(query: Query): Promise<Date> {
+  const { rows } = await query(`SELECT ${instant(`date_trunc('milliseconds', clock_timestamp())`)} AS now`);
+  return decodeInstant(rows[0]?.now);
+}
+
+export async function addJobs(
+  query: Query,
+  tables: Tables,
+  plan: (now: Date) => JobEntity[],
+  onConflict: ConflictRule,
+): Promise<JobEntity[]> {
+  const now = await databaseNow(query);
+  const planned = plan(now);
+  const jobs = withoutDuplicates(planned, onConflict);
+  const written =
+    onConflict === 'replace' ? await upsertJobs(query, tables, jobs) : await insertJobs(query, tables, jobs);
+  const byId = new Map(written.map((job) => [job.id, job]));
+  const missing = jobs.filter(({ id }) => !byId.has(id)).map(({ id }) => id);
+  if (missing[0] !== undefined && onConflict === 'error') throw new JobConflictError(missing[0]);
+  await notifyIfSoon(query, tables, written, now);
+  for (const kept of await readJobs(query, tables, missing)) byId.set(kept.id, kept);
+  return planned.flatMap(({ id }) => byId.get(id) ?? []);
+}
+
+/** Two of one id in one call are a conflict like any other. */
+function withoutDuplicates(jobs: readonly JobEntity[], onConflict: ConflictRule): JobEntity[] {
+  const byId = new Map<string, JobEntity>();
+  for (const job of jobs) {
+    const isTaken = byId.has(job.id);
+    if (isTaken && onConflict === 'error') throw new JobConflictError(job.id);
+    if (!isTaken || onConflict === 'replace') byId.set(job.id, job);
+  }
+  return [...byId.values()];
+}
+
+async function insertJobs(query: Query, tables: Tables, jobs: readonly JobEntity[]): Promise<JobEntity[]> {
+  return await writeJobs(query, tables, jobs, 'ON CONFLICT (id) DO NOTHING');
+}
+
+/**
+ * The new row in place of the old. It is still the same job: its instants and what is active of it stay its own, and
+ * the last decided instant never goes back.
+ */
+export async function upsertJobs(query: Query, tables: Tables, jobs: readonly JobEntity[]): Promise<JobEntity[]> {
+  const own = new Set(['id', 'uid', 'created_at', 'last_instant', 'version']);
+  const set = columnsOf(JobEntity)
+    .filter(({ name }) => !own.has(name))
+    .map(({ name }) => `"${name}" = excluded."${name}"`)
+    .join(', ');
+  const conflict = `ON CONFLICT (id) DO UPDATE SET ${set}, version = j.version + 1,
+    last_instant = greatest(j.last_instant, excluded.last_instant)`;
+  return await writeJobs(query, tables, jobs, conflict);
+}
+
+async function writeJobs(
+  query: Query,
+  { job }: Tables,
+  jobs: readonly JobEntity[],
+  conflict: string,
+): Promise<JobEntity[]> {
+  if (jobs.length === 0) return [];
+  const columns = columnNames(JobEntity);
+  const { rows } = await query(
+    `INSERT INTO ${job} AS j (${columns}) SELECT ${columns} FROM jsonb_populate_recordset(NULL::${job}, $1::jsonb)
+     ${conflict} RETURNING ${selectList(JobEntity, 'j')}`,
+    [JSON.stringify(jobs.map((each) => encodeRow(JobEntity, each)))],
+  );
+  return rows.map((row) => decodeRow(JobEntity, row));
+}
+
+export async function readJobs(query: Query, { job }: Tables, ids: readonly string[]): Promise<JobEntity[]> {
+  if (ids.length === 0) return [];
+  const { rows } = await query(
+    `SELECT ${selectList(JobEntity, 'j')} FROM ${job} j WHERE j.id = ANY($1::text[]) ORDER BY j.id`,
+    [ids],
+  );
+  return rows.map((row) => decodeRow(JobEntity, row));
+}
+
+export async function changeJob(
+  query: Query,
+  tables: Tables,
+  id: string,
+  change: (job: JobEntity, now: Date) => JobChange | null,
+): Promise<JobEntity> {
+  const { job, now } = await lockJob(query, tables, id);
+  const wanted = change(job, now);
+  if (!wanted) return await readLocked(query, tables, id);
+  const changed = await updateJob(query, tables, id, wanted.set);
+  const records = wanted.records ?? [];
+  await insertUnclaimed(query, tables, changed, records, now);
+  if (records.some(({ status }) => status === 'pending')) await notify(query, tables);
+  else await notifyIfSoon(query, tables, [changed], now);
+  return changed;
+}
+
+/** The clock is read after the wait for the lock. */
+async function lockJob(query: Query, { job }: Tables, id: string): Promise<{ job: JobEntity; now: Date }> {
+  const { rows } = await query(
+    `SELECT ${selectList(JobEntity, 'j')}, ${instant(`date_trunc('milliseconds', clock_timestamp())`)} AS vigil_now
+     FROM ${job} j WHERE j.id = $1 FOR NO KEY UPDATE`,
+    [id],
+  );
+  if (!rows[0]) throw new JobNotFoundError(id);
+  return { job: decodeRow(JobEntity, rows[0]), now: decodeInstant(rows[0].vigil_now) };
+}
+
+/** `change` may have scribbled on the row it was shown. */
+async function readLocked(query: Query, tables: Tables, id: string): Promise<JobEntity> {
+  const [job] = await readJobs(query, tables, [id]);
+  if (!job) throw new JobNotFoundError(id);
+  return job;
+}
+
+async function updateJob(query: Query, { job }: Tables, id: string, set: JobChange['set']): Promise<JobEntity> {
+  const row = encodeRow(JobEntity, set as Partial<JobEntity>);
+  for (const own of ['id', 'uid', 'version']) delete row[own];
+  const assignments = Object.keys(row).map((name) => `"${name}" = r."${name}"`);
+  const { rows } = await query(
+    `UPDATE ${job} j SET ${['version = j.version + 1', ...assignments].join(', ')}
+     FROM jsonb_populate_record(NULL::${job}, $1::jsonb) r WHERE j.id = $2 RETURNING ${selectList(JobEntity, 'j')}`,
+    [JSON.stringify(row), id],
+  );
+  if (!rows[0]) throw new JobNotFoundError(id);
+  return decodeRow(JobEntity, rows[0]);
+}
+
+async function insertUnclaimed(
+  query: Query,
+  tables: Tables,
+  job: JobEntity,
+  records: readonly NewExecution[],
+  now: Date,
+): Promise<void> {
+  if (records.some(({ status }) => status === 'running'))
+    throw new Error('A change of a job cannot claim an execution. Record it as pending.');
+  const rows = records.map((record) => newExecutionRow(job, { ...record, jobUid: job.uid }, null, now));
+  if (rows.length > 0)
+    await insertExecutions(
+      query,
+      tables,
+      rows,
+      `ON CONFLICT (job_uid, scheduled_at) WHERE kind = 'schedule' DO NOTHING`,
+    );
+}
+
+/** @returns the rows that were new */
+export async function insertExecutions(
+  query: Query,
+  { execution }: Tables,
+  rows: readonly JobExecutionEntity[],
+  conflict: string,
+): Promise<JobExecutionEntity[]> {
+  const columns = columnNames(JobExecutionEntity);
+  const answer = await query(
+    `INSERT INTO ${execution} AS e (${columns})
+     SELECT ${columns} FROM jsonb_populate_recordset(NULL::${execution}, $1::jsonb)
+     ${conflict} RETURNING ${selectList(JobExecutionEntity, 'e')}`,
+    [JSON.stringify(rows.map((row) => encodeRow(JobExecutionEntity, row)))],
+  );
+  return answer.rows.map((row) => decodeRow(JobExecutionEntity, row));
+}
+
+/** The lock comes first: a pass that has the job may be claiming what is cancelled here. */
+export async function removeJob(query: Query, tables: Tables, id: string): Promise<JobEntity> {
+  const { job } = await lockJob(query, tables, id);
+  await query(
+    `UPDATE ${tables.execution} SET status = 'cancelled', finished_at = now(), reason = 'the job was removed'
+     WHERE job_uid = $1 AND status = 'pending'`,
+    [job.uid],
+  );
+  await query(`DELETE FROM ${tables.job} WHERE uid = $1`, [job.uid]);
+  return job;
+}

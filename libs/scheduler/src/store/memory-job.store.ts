@@ -1,0 +1,190 @@
+import { systemClock, type Clock } from '../clock/clock.js';
+import { JobStoreConfigurationError } from './errors.js';
+import type {
+  ConflictRule,
+  DeclaredJob,
+  ExecutionFilter,
+  JobChange,
+  JobFilter,
+  JobStore,
+  NewManualExecution,
+  NodeRegistration,
+  OutcomeRecord,
+  PassRequest,
+  PassSnapshot,
+  Decisions,
+  StoreCall,
+} from './job-store.js';
+import type { ProgressRecord } from './job-execution.entity.js';
+import type { JobEntity } from './job.entity.js';
+import { MemoryData } from './memory-data.js';
+import * as jobs from './memory-jobs.js';
+import * as nodes from './memory-nodes.js';
+import * as outcomes from './memory-outcomes.js';
+import * as passes from './memory-pass.js';
+import * as queries from './memory-queries.js';
+
+/** Jobs that live as long as the process: for tests, and to try things out. Several schedulers may share one. */
+export class MemoryJobStore implements JobStore {
+  readonly kind = 'memory';
+  readonly #data = new MemoryData();
+  readonly #clock: Clock;
+  readonly #listeners = new Set<() => void>();
+  #schedulerName: string | null = null;
+
+  constructor(options: { clock?: Clock } = {}) {
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  async open(schedulerName: string): Promise<void> {
+    this.#schedulerName ??= schedulerName;
+    if (this.#schedulerName === schedulerName) return;
+    throw new JobStoreConfigurationError(
+      `This store holds the jobs of the scheduler "${this.#schedulerName}". Give "${schedulerName}" a store of its own.`,
+    );
+  }
+
+  /** There is no connection: what the schedulers share goes on. */
+  async reconnect(): Promise<void> {}
+
+  /** The jobs stay: another scheduler may share them, and the store may be opened again. */
+  async close(): Promise<void> {}
+
+  listen(onWake: () => void, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) return resolve();
+      const end = (): void => void this.#listeners.delete(listener);
+      const listener = (): void => {
+        try {
+          onWake();
+        } catch (error) {
+          end();
+          reject(error as Error);
+        }
+      };
+      this.#listeners.add(listener);
+      signal.addEventListener('abort', () => resolve(end()), { once: true });
+    });
+  }
+
+  async peek(capabilities: readonly string[], blocked: readonly string[]) {
+    return this.#read((data, now) => passes.peekAt(data, capabilities, blocked, now));
+  }
+
+  async pass(request: PassRequest, decide: (snapshot: PassSnapshot) => Decisions) {
+    return this.#write((data, now) => passes.runPass(data, request, decide, now));
+  }
+
+  async resolve(incarnation: string, _jobs: readonly string[]) {
+    return this.#read((data) =>
+      data.ownedBy(incarnation).map((execution) => ({ execution, job: data.jobByUid(execution.jobUid) ?? null })),
+    );
+  }
+
+  async complete(records: readonly OutcomeRecord[]) {
+    return this.#write((data, now) => records.map((outcome) => outcomes.completeOne(data, outcome, now)));
+  }
+
+  async saveProgress(progress: readonly { executionId: string; leaseEpoch: number; progress: ProgressRecord }[]) {
+    this.#write((data) => progress.forEach((entry) => outcomes.saveProgress(data, entry)));
+  }
+
+  async registerNode(node: NodeRegistration) {
+    this.#write((data, now) => nodes.registerNode(data, node, now));
+  }
+
+  async beat(incarnation: string, leaseMs: number) {
+    return this.#write((data, now) => nodes.beat(data, incarnation, leaseMs, now));
+  }
+
+  async retireNode(incarnation: string) {
+    this.#write((data, now) => nodes.retireNode(data, incarnation, now));
+  }
+
+  async rescue(incarnation: string, beat: string) {
+    return this.#announce((data, now) => nodes.rescue(data, incarnation, beat, now));
+  }
+
+  async syncJobs(
+    _incarnation: string,
+    declared: readonly DeclaredJob[],
+    reconcile: Parameters<JobStore['syncJobs']>[2],
+  ) {
+    return this.#announce((data, now) => declared.flatMap((each) => jobs.syncJob(data, each, reconcile, now) ?? []));
+  }
+
+  async addJobs(plan: (now: Date) => JobEntity[], onConflict: ConflictRule, call?: StoreCall) {
+    refuseManager(call);
+    return this.#announce((data, now) => plan(new Date(now)).map((job) => jobs.addJob(data, job, onConflict)));
+  }
+
+  async changeJob(id: string, change: (job: JobEntity, now: Date) => JobChange | null, call?: StoreCall) {
+    refuseManager(call);
+    return this.#announce((data, now) => jobs.changeJob(data, id, change, now));
+  }
+
+  async removeJob(id: string, call?: StoreCall) {
+    refuseManager(call);
+    return this.#write((data, now) => jobs.removeJob(data, id, now));
+  }
+
+  async addManualExecution(jobId: string, execution: NewManualExecution, call?: StoreCall) {
+    refuseManager(call);
+    return this.#announce((data, now) => jobs.addManualExecution(data, jobId, execution, now));
+  }
+
+  async cancelExecution(id: string, reason: string | null, call?: StoreCall) {
+    refuseManager(call);
+    return this.#write((data, now) => jobs.cancelExecution(data, id, reason, now));
+  }
+
+  async getJob(id: string) {
+    return this.#read((data) => data.job(id) ?? null);
+  }
+
+  async getJobs(filter: JobFilter) {
+    return this.#read((data) => queries.queryJobs(data, filter));
+  }
+
+  async getExecution(id: string) {
+    return this.#read((data) => {
+      const row = data.execution(id);
+      return row ? queries.withAttempts(data, row) : null;
+    });
+  }
+
+  async getExecutions(filter: ExecutionFilter) {
+    return this.#read((data) => queries.queryExecutions(data, filter));
+  }
+
+  async prune(retention: { succeededMs: number; otherMs: number }) {
+    return this.#write((data, now) => queries.prune(data, retention, now));
+  }
+
+  /** What goes out is a copy: nobody changes the store through it. */
+  #read<T>(work: (data: MemoryData, now: Date) => T): T {
+    return structuredClone(work(this.#data, this.#clock.now()));
+  }
+
+  #write<T>(work: (data: MemoryData, now: Date) => T): T {
+    return this.#data.transaction(() => this.#read(work));
+  }
+
+  /** A write that may make something due sooner than the others expect. */
+  #announce<T>(work: (data: MemoryData, now: Date) => T): T {
+    let isChanged = false;
+    const answer = this.#data.transaction(
+      () => this.#read(work),
+      () => (isChanged = true),
+    );
+    if (isChanged) for (const listener of this.#listeners) listener();
+    return answer;
+  }
+}
+
+function refuseManager(call: StoreCall | undefined): void {
+  if (!call?.manager) return;
+  throw new JobStoreConfigurationError(
+    'The memory store has no transaction to join. Leave the option manager out, or keep the jobs in PostgreSQL.',
+  );
+}

@@ -1,0 +1,115 @@
+import { ExecutionNotFoundError, JobConflictError } from './errors.js';
+import { newExecutionRow } from './execution-row.js';
+import type { JobDefinitionEntity } from './job-definition.entity.js';
+import type { ConflictRule, DeclaredJob, JobChange, JobStore, NewExecution, NewManualExecution } from './job-store.js';
+import { throughJson, type ExecutionRow, type JobRow, type MemoryData } from './memory-data.js';
+import { isLeaseOver } from './memory-nodes.js';
+import { later } from './memory-pass.js';
+
+type Reconcile = Parameters<JobStore['syncJobs']>[2];
+
+export function syncJob(data: MemoryData, declared: DeclaredJob, reconcile: Reconcile, now: Date): JobRow | null {
+  const inForce = versionInForce(data, declared, now);
+  const existing = data.job(declared.id) ?? null;
+  const row = reconcile(structuredClone({ declared, inForce, existing, now }));
+  if (!row) return existing;
+  return existing ? edit(data, existing, row) : data.putJob(row);
+}
+
+export function addJob(data: MemoryData, job: JobRow, onConflict: ConflictRule): JobRow {
+  const existing = data.job(job.id);
+  if (!existing) return data.putJob(job);
+  if (onConflict === 'error') throw new JobConflictError(job.id);
+  return onConflict === 'keep' ? existing : edit(data, existing, job);
+}
+
+export function changeJob(
+  data: MemoryData,
+  id: string,
+  change: (job: JobRow, now: Date) => JobChange | null,
+  now: Date,
+): JobRow {
+  const job = data.jobOrThrow(id);
+  const wanted = change(structuredClone(job), new Date(now));
+  if (!wanted) return job;
+  const set = Object.fromEntries(Object.entries(wanted.set).filter(([, value]) => value !== undefined));
+  const changed = data.putJob({ ...job, ...set, id: job.id, uid: job.uid, version: job.version + 1 });
+  for (const execution of wanted.records ?? []) insertUnclaimed(data, changed, execution, now);
+  return changed;
+}
+
+export function removeJob(data: MemoryData, id: string, now: Date): JobRow {
+  const job = data.jobOrThrow(id);
+  for (const row of data.active(job.uid)) {
+    if (row.status === 'pending') cancelPending(data, row, 'the job was removed', now);
+  }
+  data.deleteJob(id);
+  return job;
+}
+
+export function addManualExecution(
+  data: MemoryData,
+  jobId: string,
+  { id, data: given, reason }: NewManualExecution,
+  now: Date,
+): ExecutionRow {
+  const existing = data.execution(id);
+  if (existing) return existing;
+  const job = data.jobOrThrow(jobId);
+  const execution = { id, jobUid: job.uid, scheduledAt: now, untilAt: null, instantCount: 1, isCatchUp: false, reason };
+  const row: ExecutionRow = newExecutionRow(job, { ...execution, kind: 'manual', status: 'pending' }, null, now);
+  return data.putExecution(given ? { ...row, data: given.value } : row);
+}
+
+export function cancelExecution(data: MemoryData, id: string, reason: string | null, now: Date): ExecutionRow {
+  const row = data.execution(id);
+  if (!row) throw new ExecutionNotFoundError(id);
+  if (row.status === 'pending') return cancelPending(data, row, reason, now);
+  if (row.status !== 'running' || row.cancelRequestedAt) return row;
+  return data.putExecution({ ...row, cancelRequestedAt: now, reason: reason ?? row.reason });
+}
+
+/** The new row in place of the old: still the same job, so its instants and what is active of it stay its own. */
+function edit(data: MemoryData, existing: JobRow, row: JobRow): JobRow {
+  return data.putJob({
+    ...row,
+    id: existing.id,
+    uid: existing.uid,
+    createdAt: existing.createdAt,
+    lastInstant: later(existing.lastInstant, row.lastInstant),
+    version: existing.version + 1,
+  });
+}
+
+function insertUnclaimed(data: MemoryData, job: JobRow, execution: NewExecution, now: Date): void {
+  if (execution.status === 'running') {
+    throw new Error('A change of a job cannot claim an execution. Record it as pending.');
+  }
+  data.insertExecution(newExecutionRow(job, { ...execution, jobUid: job.uid }, null, now));
+}
+
+function cancelPending(data: MemoryData, row: ExecutionRow, reason: string | null, now: Date): ExecutionRow {
+  return data.putExecution({ ...row, status: 'cancelled', finishedAt: now, reason: reason ?? row.reason });
+}
+
+/** The latest first seen among this version and those of the live nodes. */
+function versionInForce(data: MemoryData, declared: DeclaredJob, now: Date): string {
+  const live = data.nodes.all().filter((node) => !isLeaseOver(node, now));
+  const hashes = new Set([declared.hash, ...live.map((node) => node.definitions[declared.id])]);
+  const versions = definitionsWith(data, declared, now).filter((version) => hashes.has(version.hash));
+  return versions.reduce((newest, each) => (each.firstSeenAt > newest.firstSeenAt ? each : newest)).hash;
+}
+
+function definitionsWith(data: MemoryData, declared: DeclaredJob, now: Date): readonly JobDefinitionEntity[] {
+  const known = data.definitions.get(declared.id) ?? [];
+  if (known.some((version) => version.hash === declared.hash)) return known;
+  const latest = known.reduce((max, version) => Math.max(max, version.firstSeenAt.getTime()), 0);
+  const added = {
+    jobId: declared.id,
+    hash: declared.hash,
+    definition: throughJson(declared.definition),
+    // Two versions first seen in one millisecond still have an order.
+    firstSeenAt: new Date(Math.max(now.getTime(), latest + 1)),
+  };
+  return data.definitions.put(declared.id, [...known, added]);
+}

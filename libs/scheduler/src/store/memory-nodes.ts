@@ -1,0 +1,81 @@
+import { NODE_LOST } from './execution-row.js';
+import type { Beat, NodeRegistration, Rescued } from './job-store.js';
+import type { ExecutionRow, MemoryData, NodeRow } from './memory-data.js';
+import { keepAttempt } from './memory-outcomes.js';
+
+export function registerNode(data: MemoryData, node: NodeRegistration, now: Date): void {
+  const { leaseMs, ...row } = structuredClone(node);
+  const existing = data.nodes.get(node.incarnation);
+  data.nodes.put(node.incarnation, {
+    ...row,
+    capabilities: [...row.capabilities],
+    startedAt: existing?.startedAt ?? now,
+    beat: nextBeat(existing?.beat ?? '0'),
+    leaseUntil: new Date(now.getTime() + leaseMs),
+  });
+}
+
+export function beat(data: MemoryData, incarnation: string, leaseMs: number, now: Date): Beat {
+  const me = data.nodes.get(incarnation);
+  if (me) {
+    const leaseUntil = new Date(now.getTime() + leaseMs);
+    data.nodes.put(incarnation, { ...me, beat: nextBeat(me.beat), leaseUntil });
+  }
+  return {
+    now,
+    alive: me !== undefined,
+    mine: data.ownedBy(incarnation).map((row) => ({
+      executionId: row.id,
+      leaseEpoch: row.leaseEpoch,
+      cancelRequested: row.cancelRequestedAt !== null,
+    })),
+    nodes: data.nodes.all().map((node) => ({
+      incarnation: node.incarnation,
+      beat: node.beat,
+      leaseOver: isLeaseOver(node, now),
+    })),
+  };
+}
+
+export function retireNode(data: MemoryData, incarnation: string, now: Date): void {
+  const node = data.nodes.get(incarnation);
+  if (!node) return;
+  if (data.ownedBy(incarnation).length === 0) data.nodes.delete(incarnation);
+  else data.nodes.put(incarnation, { ...node, leaseUntil: now });
+}
+
+export function rescue(data: MemoryData, incarnation: string, seenBeat: string, now: Date): Rescued[] {
+  const node = data.nodes.get(incarnation);
+  if (!node || node.beat !== seenBeat || !isLeaseOver(node, now)) return [];
+  const rescued = data.ownedBy(incarnation).map((row) => takeOver(data, row, now));
+  data.nodes.delete(incarnation);
+  return rescued;
+}
+
+export function isLeaseOver(node: NodeRow, now: Date): boolean {
+  return node.leaseUntil <= now;
+}
+
+function takeOver(data: MemoryData, row: ExecutionRow, now: Date): Rescued {
+  const status = fateOf(data, row);
+  const isPending = status === 'pending';
+  if (isPending) keepAttempt(data, row, NODE_LOST, now);
+  data.putExecution({
+    ...row,
+    status,
+    owner: null,
+    leaseEpoch: row.leaseEpoch + 1,
+    crashes: row.crashes + 1,
+    attempt: isPending ? row.attempt - 1 : row.attempt,
+    availableAt: now,
+    finishedAt: isPending ? null : now,
+  });
+  return { executionId: row.id, jobId: row.jobId, status };
+}
+
+function fateOf(data: MemoryData, row: ExecutionRow): Rescued['status'] {
+  if (row.cancelRequestedAt || !data.jobByUid(row.jobUid)) return 'cancelled';
+  return row.onNodeLoss === 'abandon' || row.crashes + 1 >= row.maxCrashes ? 'abandoned' : 'pending';
+}
+
+const nextBeat = (beatText: string): string => String(BigInt(beatText) + 1n);

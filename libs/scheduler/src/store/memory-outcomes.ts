@@ -1,0 +1,97 @@
+import { NODE_LOST } from './execution-row.js';
+import type { ErrorRecord, ProgressRecord } from './job-execution.entity.js';
+import type { OutcomeRecord, OutcomeVerdict } from './job-store.js';
+import type { ExecutionRow, MemoryData } from './memory-data.js';
+
+export function completeOne(data: MemoryData, outcome: OutcomeRecord, now: Date): OutcomeVerdict {
+  const row = data.execution(outcome.executionId);
+  if (!row || !isRunningUnder(row, outcome.leaseEpoch)) {
+    return { kind: row && wasWritten(data, row, outcome.leaseEpoch) ? 'written' : 'fenced' };
+  }
+  const status = fateOf(data, row, outcome);
+  const attempt = outcome.spendsAttempt ? row.attempt : row.attempt - 1;
+  if (status === 'pending') keepAttempt(data, row, outcome.error, now);
+  data.putExecution({
+    ...(status === 'pending' ? offered(row, outcome, now) : ended(row, status, outcome, now)),
+    attempt,
+  });
+  countFailures(data, row.jobUid, outcome.status);
+  return { kind: 'written' };
+}
+
+export function saveProgress(
+  data: MemoryData,
+  entry: { executionId: string; leaseEpoch: number; progress: ProgressRecord },
+): void {
+  const row = data.execution(entry.executionId);
+  if (row && isRunningUnder(row, entry.leaseEpoch)) data.putExecution({ ...row, progress: entry.progress });
+}
+
+/** Keeps an attempt that did not end its execution. */
+export function keepAttempt(data: MemoryData, row: ExecutionRow, error: ErrorRecord | null, now: Date): void {
+  const attempt = {
+    executionId: row.id,
+    leaseEpoch: row.leaseEpoch,
+    attempt: row.attempt,
+    nodeName: row.nodeName,
+    startedAt: row.claimedAt ?? now,
+    finishedAt: now,
+    error: structuredClone(error),
+  };
+  data.attempts.put(row.id, [...(data.attempts.get(row.id) ?? []), attempt]);
+}
+
+function isRunningUnder(row: ExecutionRow, leaseEpoch: number): boolean {
+  return row.status === 'running' && row.leaseEpoch === leaseEpoch;
+}
+
+/** A takeover changes the epoch, so an execution that stopped running under this epoch was written by its owner. */
+function wasWritten(data: MemoryData, row: ExecutionRow, leaseEpoch: number): boolean {
+  if (row.leaseEpoch === leaseEpoch) return row.status !== 'running';
+  const kept = data.attempts.get(row.id)?.find((attempt) => attempt.leaseEpoch === leaseEpoch);
+  return kept !== undefined && kept.error?.name !== NODE_LOST.name;
+}
+
+/** A retry of what was asked to stop, or of a job that is gone, ends here: nobody would ever offer it again. */
+function fateOf(data: MemoryData, row: ExecutionRow, { status }: OutcomeRecord): OutcomeRecord['status'] {
+  if (status !== 'pending') return status;
+  return row.cancelRequestedAt || !data.jobByUid(row.jobUid) ? 'cancelled' : 'pending';
+}
+
+function offered(row: ExecutionRow, outcome: OutcomeRecord, now: Date): ExecutionRow {
+  return {
+    ...row,
+    status: 'pending',
+    owner: null,
+    availableAt: new Date(now.getTime() + outcome.delayMs),
+    reason: outcome.reason,
+    error: outcome.error,
+    progress: outcome.progress ?? row.progress,
+  };
+}
+
+function ended(row: ExecutionRow, status: OutcomeRecord['status'], outcome: OutcomeRecord, now: Date): ExecutionRow {
+  return {
+    ...row,
+    status,
+    owner: null,
+    finishedAt: now,
+    durationMs: Math.round(outcome.durationMs),
+    // Why a person cancelled it was written when they did.
+    reason: outcome.reason ?? (status === 'cancelled' ? row.reason : null),
+    error: outcome.error,
+    result: outcome.result === null ? null : (JSON.parse(outcome.result) as unknown),
+    progress: outcome.progress ?? row.progress,
+  };
+}
+
+/** Counts what failed for good, in a row. */
+function countFailures(data: MemoryData, jobUid: string, status: OutcomeRecord['status']): void {
+  const job = data.jobByUid(jobUid);
+  if (!job) return;
+  if (status === 'failed' || status === 'timed-out') {
+    data.putJob({ ...job, consecutiveFailures: job.consecutiveFailures + 1 });
+  } else if (status === 'succeeded' && job.consecutiveFailures > 0) {
+    data.putJob({ ...job, consecutiveFailures: 0 });
+  }
+}

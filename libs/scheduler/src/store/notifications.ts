@@ -1,0 +1,79 @@
+import type { ConnectionKeeper } from './connection-keeper.js';
+import { Outage, unavailable } from './database-errors.js';
+import type { JobEntity } from './job.entity.js';
+import type { Lease, Query } from './lease.js';
+import type { Tables } from './tables.js';
+
+/** Whoever looks anyway within this time need not be woken: every notification holds up the commits of others. */
+const OTHERS_LOOK_WITHIN_MS = 60_000;
+
+export async function notify(query: Query, { channel }: Tables): Promise<void> {
+  await query(`SELECT pg_notify($1, '')`, [channel]);
+}
+
+export async function notifyIfSoon(query: Query, tables: Tables, jobs: readonly JobEntity[], now: Date): Promise<void> {
+  const soon = now.getTime() + OTHERS_LOOK_WITHIN_MS;
+  if (jobs.some(({ state, wakeAt }) => state === 'active' && wakeAt !== null && wakeAt.getTime() <= soon))
+    await notify(query, tables);
+}
+
+/** One connection that hears notifications, and carries the beats, so that its silence does not stay unnoticed. */
+export class NotificationConnection {
+  #lease: Lease | null = null;
+
+  constructor(
+    private readonly keeper: ConnectionKeeper,
+    private readonly tables: Tables,
+  ) {}
+
+  /** Resolves when `signal` aborts, rejects when the connection is lost. */
+  async listen(onWake: () => void, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    const lease = await this.keeper.hold();
+    try {
+      await this.keeper.bounded(lease, () => this.#hear(lease, onWake));
+      this.#lease = lease;
+      await untilAborted(lease, signal);
+    } catch (error) {
+      throw error instanceof Outage ? unavailable(error, this.keeper.place, 'not-written') : error;
+    } finally {
+      if (this.#lease === lease) this.#lease = null;
+      lease.fail(new Outage('No longer listening', false));
+    }
+  }
+
+  /** On the listening connection if there is one, else on any. */
+  async run<T>(work: (query: Query) => Promise<T>): Promise<T> {
+    const lease = this.#lease;
+    if (!lease) return await this.keeper.run(work);
+    try {
+      return await this.keeper.bounded(lease, () => work(lease.query));
+    } catch (error) {
+      throw error instanceof Outage ? unavailable(error, this.keeper.place, 'unknown') : error;
+    }
+  }
+
+  async #hear(lease: Lease, onWake: () => void): Promise<void> {
+    const wake = (): void => {
+      try {
+        onWake();
+      } catch (error) {
+        lease.fail(new Outage(`The listener failed: ${String(error)}`, false));
+      }
+    };
+    lease.onNotification((channel) => {
+      if (channel === this.tables.channel) wake();
+    });
+    await lease.query(`LISTEN "${this.tables.channel}"`);
+    // Whatever was said before is lost: look once.
+    wake();
+  }
+}
+
+async function untilAborted(lease: Lease, signal: AbortSignal): Promise<void> {
+  const aborted = new Promise<void>((resolve) => {
+    if (signal.aborted) return resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  await lease.guard(aborted);
+}

@@ -1,0 +1,130 @@
+import type { ConnectionKeeper, Transaction } from './connection-keeper.js';
+import { isUnwritable, Outage } from './database-errors.js';
+import { JobStoreUnavailableError, PassUnresolvedError } from './errors.js';
+import { newExecutionRow } from './execution-row.js';
+import type { Decisions, JobAdvance, JobSnapshot, PassRequest, PassResult, PassSnapshot } from './job-store.js';
+import type { JobEntity } from './job.entity.js';
+import { notify } from './notifications.js';
+import { lockDueJobs, lockJobsOfWaiting } from './statements/lock-jobs.js';
+import { readActive } from './statements/read-active.js';
+import { recordAndClaim } from './statements/record-and-claim.js';
+import { requestCancels } from './statements/request-cancels.js';
+import type { Tables } from './tables.js';
+
+type Decide = (snapshot: PassSnapshot) => Decisions;
+type Written = Pick<PassResult, 'recorded' | 'claimed'>;
+type Write = (given: PassSnapshot, decisions: Decisions) => Promise<Written>;
+
+/** One turn of the scheduler: lock, look, decide, write. */
+export class Pass {
+  constructor(
+    private readonly keeper: ConnectionKeeper,
+    private readonly tables: Tables,
+    private readonly request: PassRequest,
+    private readonly decide: Decide,
+  ) {}
+
+  async run(): Promise<PassResult> {
+    try {
+      return await this.#attempt((transaction) => (given, decisions) => this.#write(transaction, given, decisions));
+    } catch (error) {
+      // One value that cannot be stored must not hold up every other job for ever.
+      if (!isUnwritable(error)) throw error;
+      return await this.#attempt(
+        (transaction) => (given, decisions) => this.#writeSingly(transaction, given, decisions),
+      );
+    }
+  }
+
+  async #attempt(writeIn: (transaction: Transaction) => Write): Promise<PassResult> {
+    let locked: readonly string[] = [];
+    try {
+      return await this.keeper.transaction(async (transaction) => {
+        const snapshot = await this.#snapshot(transaction);
+        locked = snapshot.jobs.map(({ job }) => job.uid);
+        const decisions = this.decide(snapshot);
+        if (isEmpty(decisions)) {
+          transaction.nothingToCommit();
+          return { now: transaction.now, recorded: [], claimed: [] };
+        }
+        const written = await writeIn(transaction)(snapshot, decisions);
+        return { now: transaction.now, ...written };
+      });
+    } catch (error) {
+      if (!(error instanceof JobStoreUnavailableError) || error.outcome === 'not-written') throw error;
+      throw new PassUnresolvedError(error.message, locked, { cause: error.cause });
+    }
+  }
+
+  async #snapshot({ query, now }: Transaction): Promise<PassSnapshot> {
+    const due = await lockDueJobs(query, this.tables, this.request);
+    const isDue = new Set(due.map(({ uid }) => uid));
+    const others = await lockJobsOfWaiting(query, this.tables, this.request, [...isDue]);
+    const jobs = [...due, ...others];
+    if (jobs.length === 0) return { now, jobs: [] };
+    const uids = jobs.map(({ uid }) => uid);
+    const active = await readActive(query, this.tables, uids, this.request.limit);
+    const none = { active: 0, queued: 0, pending: [] };
+    return { now, jobs: jobs.map((job) => ({ job, isDue: isDue.has(job.uid), ...(active.get(job.uid) ?? none) })) };
+  }
+
+  async #write({ query, now }: Transaction, given: PassSnapshot, decisions: Decisions): Promise<Written> {
+    const jobs = new Map(given.jobs.map(({ job }) => [job.uid, job]));
+    // Before anything is claimed: what starts now is not what shall stop.
+    if (decisions.cancels.length > 0) {
+      const flagged = await requestCancels(query, this.tables, decisions.cancels, now);
+      if (flagged > 0) await notify(query, this.tables);
+    }
+    const { records, advances, claims } = decisions;
+    const rows = records.map((record) => newExecutionRow(jobOf(jobs, record.jobUid), record, this.request, now));
+    return await recordAndClaim(query, this.tables, { rows, advances, claims, claim: this.request, now });
+  }
+
+  /** Job by job, each behind a savepoint; the one that cannot be written is quarantined. */
+  async #writeSingly(transaction: Transaction, given: PassSnapshot, decisions: Decisions): Promise<Written> {
+    const { query } = transaction;
+    const all: Written = { recorded: [], claimed: [] };
+    for (const each of given.jobs) {
+      await query('SAVEPOINT vigil_job');
+      try {
+        const { recorded, claimed } = await this.#write(transaction, given, decisionsOf(each, decisions));
+        all.recorded.push(...recorded);
+        all.claimed.push(...claimed);
+      } catch (error) {
+        if (error instanceof Outage || !isUnwritable(error)) throw error;
+        await query('ROLLBACK TO SAVEPOINT vigil_job');
+        await this.#write(transaction, given, { ...NOTHING, advances: [quarantine(each.job, error)] });
+      }
+      await query('RELEASE SAVEPOINT vigil_job');
+    }
+    return all;
+  }
+}
+
+const NOTHING: Decisions = { records: [], advances: [], claims: [], cancels: [] };
+
+function isEmpty({ records, advances, claims, cancels }: Decisions): boolean {
+  return records.length + advances.length + claims.length + cancels.length === 0;
+}
+
+function jobOf(jobs: ReadonlyMap<string, JobEntity>, uid: string): JobEntity {
+  const job = jobs.get(uid);
+  if (job) return job;
+  throw new Error(`There is no job with the uid "${uid}" in the snapshot. Record only jobs that this pass has locked.`);
+}
+
+function decisionsOf({ job, pending }: JobSnapshot, decisions: Decisions): Decisions {
+  const waiting = new Set(pending.map(({ id }) => id));
+  return {
+    records: decisions.records.filter(({ jobUid }) => jobUid === job.uid),
+    advances: decisions.advances.filter(({ uid }) => uid === job.uid),
+    claims: decisions.claims.filter((id) => waiting.has(id)),
+    cancels: decisions.cancels.filter((uid) => uid === job.uid),
+  };
+}
+
+function quarantine(job: JobEntity, error: unknown): JobAdvance {
+  const { uid, nextRunAt, wakeAt, lastInstant } = job;
+  const reason = `What was decided for it cannot be stored: ${error instanceof Error ? error.message : String(error)}`;
+  return { uid, nextRunAt, wakeAt, lastInstant, runs: 0, state: 'quarantined', reason };
+}

@@ -1,0 +1,111 @@
+import { decodeBoolean } from '../entity-rows.js';
+import { NODE_LOST } from '../execution-row.js';
+import type { OutcomeRecord } from '../job-store.js';
+import type { Query } from '../lease.js';
+import type { Tables } from '../tables.js';
+
+export interface WrittenOutcome {
+  /** Which of the outcomes given. */
+  index: number;
+  jobUid: string;
+  status: string;
+  /** Of its job, before this outcome. */
+  consecutiveFailures: number;
+}
+
+/**
+ * Plan: a nested loop over the outcomes, each by primary key. Fenced by id, epoch and status, hence repeatable. A retry
+ * of what was asked to stop, or of a job that is gone, ends here instead: nobody would ever offer it again.
+ */
+export async function completeOutcomes(
+  query: Query,
+  tables: Tables,
+  outcomes: readonly OutcomeRecord[],
+): Promise<WrittenOutcome[]> {
+  const { rows } = await query(completeStatement(tables), [
+    outcomes.map((_, index) => index),
+    outcomes.map((outcome) => outcome.executionId),
+    outcomes.map((outcome) => outcome.leaseEpoch),
+    outcomes.map((outcome) => outcome.status),
+    outcomes.map((outcome) => outcome.delayMs),
+    outcomes.map((outcome) => outcome.spendsAttempt),
+    outcomes.map((outcome) => outcome.reason),
+    outcomes.map((outcome) => json(outcome.error)),
+    outcomes.map((outcome) => outcome.result),
+    outcomes.map((outcome) => json(outcome.progress)),
+    outcomes.map((outcome) => Math.round(outcome.durationMs)),
+  ]);
+  return rows.map((row) => ({
+    index: Number(row.n),
+    jobUid: String(row.job_uid),
+    status: String(row.status),
+    consecutiveFailures: Number(row.consecutive_failures ?? 0),
+  }));
+}
+
+function completeStatement({ execution, attempt, job }: Tables): string {
+  const becomes = `CASE WHEN v.status = 'pending' AND (e.cancel_requested_at IS NOT NULL
+    OR NOT EXISTS (SELECT 1 FROM ${job} g WHERE g.uid = e.job_uid)) THEN 'cancelled' ELSE v.status END`;
+  return `WITH v AS (SELECT * FROM unnest($1::int[], $2::uuid[], $3::int[], $4::text[], $5::float8[], $6::boolean[],
+      $7::text[], $8::text[], $9::text[], $10::text[], $11::int[])
+      v(n, id, epoch, status, delay_ms, spends, reason, error, result, progress, duration_ms)
+    ), done AS (
+      UPDATE ${execution} e SET status = ${becomes}, owner = NULL,
+        attempt = e.attempt - CASE WHEN v.spends THEN 0 ELSE 1 END,
+        finished_at = CASE WHEN ${becomes} <> 'pending' THEN now() END,
+        available_at = CASE WHEN v.status = 'pending' THEN now() + v.delay_ms * interval '1 ms' ELSE e.available_at END,
+        reason = CASE WHEN ${becomes} = 'cancelled' THEN coalesce(v.reason, e.reason) ELSE v.reason END,
+        error = v.error::jsonb, result = v.result::jsonb, progress = coalesce(v.progress::jsonb, e.progress),
+        duration_ms = CASE WHEN ${becomes} = 'pending' THEN e.duration_ms ELSE v.duration_ms END
+      FROM v WHERE e.id = v.id AND e.lease_epoch = v.epoch AND e.status = 'running'
+      RETURNING v.n, e.id, e.job_uid, e.lease_epoch, e.status, e.node_name, e.claimed_at, e.error,
+        e.attempt + CASE WHEN v.spends THEN 0 ELSE 1 END AS attempt
+    ), kept AS (
+      INSERT INTO ${attempt} (execution_id, lease_epoch, attempt, node_name, started_at, finished_at, error)
+      SELECT id, lease_epoch, attempt, node_name, coalesce(claimed_at, now()), now(), error FROM done
+      WHERE status = 'pending' ON CONFLICT DO NOTHING
+    ) SELECT done.n, done.job_uid, done.status, j.consecutive_failures
+      FROM done LEFT JOIN ${job} j ON j.uid = done.job_uid`;
+}
+
+/**
+ * Of outcomes that were not written just now: which ones had been. An execution that stopped running under this epoch
+ * was ended by its owner, and a retry left its attempt; a takeover changes the epoch and leaves its own mark.
+ */
+export async function wereWritten(
+  query: Query,
+  { execution, attempt }: Tables,
+  outcomes: readonly OutcomeRecord[],
+): Promise<boolean[]> {
+  const { rows } = await query(
+    `SELECT coalesce(e.lease_epoch = v.epoch AND e.status <> 'running', false) OR EXISTS (
+         SELECT 1 FROM ${attempt} a WHERE a.execution_id = v.id AND a.lease_epoch = v.epoch
+           AND a.error ->> 'name' IS DISTINCT FROM '${NODE_LOST.name}') AS written
+     FROM unnest($1::uuid[], $2::int[]) WITH ORDINALITY v(id, epoch, n)
+     LEFT JOIN ${execution} e ON e.id = v.id ORDER BY v.n`,
+    [outcomes.map((outcome) => outcome.executionId), outcomes.map((outcome) => outcome.leaseEpoch)],
+  );
+  return rows.map((row) => decodeBoolean(row.written));
+}
+
+export interface FailureCount {
+  jobUid: string;
+  /** A success came first. */
+  isReset: boolean;
+  failures: number;
+}
+
+/** Apart from the outcomes and in one order: whoever cancels locks a job before its executions. */
+export async function countFailures(query: Query, { job }: Tables, counts: readonly FailureCount[]): Promise<void> {
+  await query(
+    `WITH v AS (SELECT * FROM unnest($1::uuid[], $2::boolean[], $3::int[]) v(uid, is_reset, failures)),
+     locked AS (SELECT uid FROM ${job} WHERE uid = ANY($1::uuid[]) ORDER BY uid FOR NO KEY UPDATE)
+     UPDATE ${job} j SET consecutive_failures = CASE WHEN v.is_reset THEN 0 ELSE j.consecutive_failures END + v.failures
+     FROM v JOIN locked ON locked.uid = v.uid WHERE j.uid = v.uid`,
+    [counts.map((count) => count.jobUid), counts.map((count) => count.isReset), counts.map((count) => count.failures)],
+  );
+}
+
+function json(value: unknown): string | null {
+  return value === null || value === undefined ? null : JSON.stringify(value);
+}

@@ -1,0 +1,57 @@
+import { decodeRow, selectList } from '../entity-rows.js';
+import { JobEntity } from '../job.entity.js';
+import type { PassRequest } from '../job-store.js';
+import type { Query } from '../lease.js';
+import type { Tables } from '../tables.js';
+import { isOffered } from './offered.js';
+
+/** How many executions are looked at for one capability: enough for their jobs, and no scan of a long queue. */
+const WAITING_LOOKED_AT = 100;
+
+/**
+ * Plan: a nested loop that takes rows from `job_due`, capability by capability, and stops at the limit. The lock is
+ * inside, so that another node skips what this one has and finds the next, and no row beyond the limit is locked.
+ */
+export async function lockDueJobs(query: Query, { job }: Tables, request: PassRequest): Promise<JobEntity[]> {
+  const { rows } = await query(
+    `SELECT ${selectList(JobEntity, 'j')}
+     FROM unnest($1::text[]) c(capability) CROSS JOIN LATERAL (
+       SELECT * FROM ${job} d WHERE d.state = 'active' AND d.capability = c.capability AND d.wake_at <= now()
+       ORDER BY d.wake_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED) j
+     LIMIT $2`,
+    [request.capabilities, request.limit],
+  );
+  return rows.map((row) => decodeRow(JobEntity, row));
+}
+
+/**
+ * Jobs that are not due, of executions that are. Plan: the uids first, from `job_execution_pending`, as an array; then
+ * the jobs by `job_uid_key`. As a join the whole falls into a scan.
+ */
+export async function lockJobsOfWaiting(
+  query: Query,
+  tables: Tables,
+  request: PassRequest,
+  locked: readonly string[],
+): Promise<JobEntity[]> {
+  const { rows } = await query(
+    `SELECT ${selectList(JobEntity, 'j')} FROM ${tables.job} j
+     WHERE j.uid = ANY(ARRAY(
+       SELECT w.job_uid FROM unnest($1::text[]) c(capability) CROSS JOIN LATERAL (
+         SELECT e.job_uid FROM ${tables.execution} e
+         WHERE e.status = 'pending' AND e.capability = c.capability AND e.available_at <= now()
+           AND e.job_uid <> ALL($3::uuid[]) AND ${isOffered(tables)}
+         ORDER BY e.available_at LIMIT ${WAITING_LOOKED_AT}) w))
+     LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED`,
+    [request.capabilities, request.limit, [...request.blocked, ...locked]],
+  );
+  return rows.map((row) => decodeRow(JobEntity, row));
+}
+
+/**
+ * Waits for whoever has them, unlike a pass: having them proves that a transaction which had them is over. In one order,
+ * so that two that wait do not wait for each other.
+ */
+export async function lockJobs(query: Query, { job }: Tables, uids: readonly string[]): Promise<void> {
+  await query(`SELECT 1 FROM ${job} WHERE uid = ANY($1::uuid[]) ORDER BY uid FOR NO KEY UPDATE`, [uids]);
+}

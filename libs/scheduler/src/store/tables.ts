@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto';
+
+/** Quoted and qualified names of the tables, and the channel that wakes other nodes. */
+export interface Tables {
+  readonly schema: string;
+  readonly scheduler: string;
+  readonly node: string;
+  readonly job: string;
+  readonly definition: string;
+  readonly execution: string;
+  readonly attempt: string;
+  readonly migrations: string;
+  readonly channel: string;
+}
+
+export const MIGRATIONS_TABLE = 'migrations';
+const LONGEST_CHANNEL_BYTES = 63;
+
+/** @param schema checked: see `checkSchemaName` */
+export function tablesOf(schema: string): Tables {
+  const table = (name: string): string => `"${schema}"."${name}"`;
+  return {
+    schema: `"${schema}"`,
+    scheduler: table('scheduler'),
+    node: table('node'),
+    job: table('job'),
+    definition: table('job_definition'),
+    execution: table('job_execution'),
+    attempt: table('job_attempt'),
+    migrations: table(MIGRATIONS_TABLE),
+    channel: channelOf(schema),
+  };
+}
+
+function channelOf(schema: string): string {
+  const channel = `vigil_${schema}`;
+  if (Buffer.byteLength(channel) <= LONGEST_CHANNEL_BYTES) return channel;
+  return `vigil_${createHash('sha256').update(schema).digest('hex').slice(0, 32)}`;
+}

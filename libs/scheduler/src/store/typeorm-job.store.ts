@@ -1,0 +1,210 @@
+import { inCallersTransaction } from './caller-transaction.js';
+import { ConnectionKeeper } from './connection-keeper.js';
+import { syncJobs } from './declared-jobs.js';
+import { decodeRow, selectList } from './entity-rows.js';
+import { JobStoreConfigurationError } from './errors.js';
+import { addManualExecution, cancelExecution } from './execution-writes.js';
+import { readExecutionPage, readExecutionWithAttempts, readJobPage } from './history.js';
+import { JobExecutionEntity, type ProgressRecord } from './job-execution.entity.js';
+import type {
+  ConflictRule,
+  DeclaredJob,
+  ExecutionFilter,
+  JobChange,
+  JobFilter,
+  JobStore,
+  NewManualExecution,
+  NodeRegistration,
+  OutcomeRecord,
+  PassRequest,
+  StoreCall,
+} from './job-store.js';
+import { JobEntity } from './job.entity.js';
+import { addJobs, changeJob, readJobs, removeJob } from './job-writes.js';
+import type { Query } from './lease.js';
+import * as nodes from './nodes.js';
+import { NotificationConnection } from './notifications.js';
+import { writeOutcomes } from './outcomes.js';
+import { Pass } from './pass.js';
+import { prune } from './retention.js';
+import { checkAndMigrate } from './schema-guard.js';
+import { beat } from './statements/beat.js';
+import { lockJobs } from './statements/lock-jobs.js';
+import { peek } from './statements/peek.js';
+import { checkSchemaName, type TypeOrmJobStoreOptions } from './store-options.js';
+import { type Tables, tablesOf } from './tables.js';
+
+/** A read writes nothing, whatever becomes of its answer. */
+const READ = { unanswered: 'not-written' } as const;
+
+/** Jobs in PostgreSQL. */
+export class TypeOrmJobStore implements JobStore {
+  readonly kind = 'postgres';
+  readonly #keeper: ConnectionKeeper;
+  readonly #tables: Tables;
+  readonly #notifications: NotificationConnection;
+  #uid: string | null = null;
+
+  constructor(private readonly options: TypeOrmJobStoreOptions) {
+    checkSchemaName(options.schema);
+    this.#tables = tablesOf(options.schema);
+    this.#keeper = new ConnectionKeeper(options);
+    this.#notifications = new NotificationConnection(this.#keeper, this.#tables);
+  }
+
+  async open(schedulerName: string): Promise<void> {
+    await this.#keeper.open();
+    try {
+      const { uid } = await checkAndMigrate(this.#keeper, this.#tables, {
+        mode: this.options.migrations,
+        schedulerName,
+      });
+      this.#uid = uid;
+    } catch (error) {
+      throw this.#keeper.openingError(error);
+    }
+  }
+
+  async reconnect() {
+    await this.#keeper.reconnect();
+  }
+
+  async close() {
+    await this.#keeper.close();
+  }
+
+  async listen(onWake: () => void, signal: AbortSignal) {
+    await this.#notifications.listen(onWake, signal);
+  }
+
+  async peek(capabilities: readonly string[], blocked: readonly string[]) {
+    return await this.#read((query) => peek(query, this.#tables, capabilities, blocked));
+  }
+
+  async pass(request: PassRequest, decide: ConstructorParameters<typeof Pass>[3]) {
+    return await new Pass(this.#keeper, this.#tables, request, decide).run();
+  }
+
+  async resolve(incarnation: string, jobs: readonly string[]) {
+    return await this.#keeper.transaction(async ({ query, nothingToCommit }) => {
+      nothingToCommit();
+      await lockJobs(query, this.#tables, jobs);
+      return await this.#owned(query, incarnation);
+    });
+  }
+
+  async complete(outcomes: readonly OutcomeRecord[]) {
+    return await writeOutcomes(this.#keeper, this.#tables, outcomes);
+  }
+
+  async saveProgress(progress: readonly { executionId: string; leaseEpoch: number; progress: ProgressRecord }[]) {
+    if (progress.length === 0) return;
+    await this.#keeper.run((query) =>
+      query(
+        `UPDATE ${this.#tables.execution} e SET progress = v.progress::jsonb
+         FROM unnest($1::uuid[], $2::int[], $3::text[]) v(id, epoch, progress)
+         WHERE e.id = v.id AND e.lease_epoch = v.epoch AND e.status = 'running'`,
+        [
+          progress.map((each) => each.executionId),
+          progress.map((each) => each.leaseEpoch),
+          progress.map((each) => JSON.stringify(each.progress).replaceAll('\\u0000', '')),
+        ],
+      ),
+    );
+  }
+
+  async registerNode(node: NodeRegistration) {
+    await this.#keeper.run((query) => nodes.registerNode(query, this.#tables, node));
+  }
+
+  async beat(incarnation: string, leaseMs: number) {
+    return await this.#notifications.run((query) => beat(query, this.#tables, incarnation, leaseMs));
+  }
+
+  async retireNode(incarnation: string) {
+    await this.#keeper.run((query) => nodes.retireNode(query, this.#tables, incarnation));
+  }
+
+  async rescue(incarnation: string, seenBeat: string) {
+    return await nodes.rescue(this.#keeper, this.#tables, incarnation, seenBeat);
+  }
+
+  async syncJobs(
+    _incarnation: string,
+    declared: readonly DeclaredJob[],
+    reconcile: Parameters<JobStore['syncJobs']>[2],
+  ) {
+    return await this.#keeper.transaction((transaction) => syncJobs(transaction, this.#tables, declared, reconcile));
+  }
+
+  async addJobs(plan: (now: Date) => JobEntity[], onConflict: ConflictRule, call?: StoreCall) {
+    return await this.#write(call, (query) => addJobs(query, this.#tables, plan, onConflict));
+  }
+
+  async changeJob(id: string, change: (job: JobEntity, now: Date) => JobChange | null, call?: StoreCall) {
+    return await this.#write(call, (query) => changeJob(query, this.#tables, id, change));
+  }
+
+  async removeJob(id: string, call?: StoreCall) {
+    return await this.#write(call, (query) => removeJob(query, this.#tables, id));
+  }
+
+  async addManualExecution(jobId: string, execution: NewManualExecution, call?: StoreCall) {
+    return await this.#write(call, (query) => addManualExecution(query, this.#tables, jobId, execution));
+  }
+
+  async cancelExecution(id: string, reason: string | null, call?: StoreCall) {
+    return await this.#write(call, (query) => cancelExecution(query, this.#tables, id, reason));
+  }
+
+  async getJob(id: string) {
+    return await this.#read(async (query) => (await readJobs(query, this.#tables, [id]))[0] ?? null);
+  }
+
+  async getJobs(filter: JobFilter) {
+    return await this.#read((query) => readJobPage(query, this.#tables, filter));
+  }
+
+  async getExecution(id: string) {
+    return await this.#read((query) => readExecutionWithAttempts(query, this.#tables, id));
+  }
+
+  async getExecutions(filter: ExecutionFilter) {
+    return await this.#read((query) => readExecutionPage(query, this.#tables, filter));
+  }
+
+  async prune(retention: { succeededMs: number; otherMs: number }) {
+    return await prune(this.#keeper, this.#tables, retention);
+  }
+
+  async #read<T>(work: (query: Query) => Promise<T>): Promise<T> {
+    return await this.#keeper.run(work, READ);
+  }
+
+  async #write<T>(call: StoreCall | undefined, work: (query: Query) => Promise<T>): Promise<T> {
+    if (!call?.manager) return await this.#keeper.transaction(({ query }) => work(query));
+    this.#uid ??= await this.#read((query) => this.#readUid(query));
+    return await inCallersTransaction(call.manager, this.#tables, this.#uid, work);
+  }
+
+  async #readUid(query: Query): Promise<string> {
+    const { rows } = await query(`SELECT uid FROM ${this.#tables.scheduler}`);
+    if (!rows[0]) throw new JobStoreConfigurationError(`Schema ${this.#tables.schema} has no scheduler in it.`);
+    return String(rows[0].uid);
+  }
+
+  /** Two statements: a job may be gone whose execution still runs. */
+  async #owned(query: Query, incarnation: string): Promise<{ execution: JobExecutionEntity; job: JobEntity | null }[]> {
+    const { execution, job } = this.#tables;
+    const owned = await query(
+      `SELECT ${selectList(JobExecutionEntity, 'e')} FROM ${execution} e WHERE e.owner = $1 ORDER BY e.scheduled_at, e.id`,
+      [incarnation],
+    );
+    const executions = owned.rows.map((row) => decodeRow(JobExecutionEntity, row));
+    const found = await query(`SELECT ${selectList(JobEntity, 'j')} FROM ${job} j WHERE j.uid = ANY($1::uuid[])`, [
+      executions.map(({ jobUid }) => jobUid),
+    ]);
+    const jobs = new Map(found.rows.map((row) => decodeRow(JobEntity, row)).map((each) => [each.uid, each]));
+    return executions.map((each) => ({ execution: each, job: jobs.get(each.jobUid) ?? null }));
+  }
+}

@@ -1,0 +1,170 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { JobHandler, JobStoreUnavailableError, type ExecutionInfo, type SchedulerState } from 'nestjs-vigil';
+import { ManualClock, recordEvents } from 'nestjs-vigil-testing';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+
+import { EngineEvents } from '../../src/engine/engine-events.js';
+import { QuietLogger } from '../../src/module/quiet-logger.js';
+import { SchedulerLogger } from '../../src/module/scheduler.logger.js';
+import { boot, LogRecorder } from './support.js';
+
+const away = new JobStoreUnavailableError('PostgreSQL at db:5432: connection refused', 'not-written');
+const execution: ExecutionInfo = {
+  id: 'e1',
+  jobId: 'report',
+  kind: 'schedule',
+  status: 'failed',
+  scheduledAt: new Date('2026-01-01T10:00:00Z'),
+  untilAt: null,
+  instantCount: 1,
+  startedAt: null,
+  finishedAt: null,
+  reason: null,
+  progress: null,
+  logs: [],
+  attempts: [],
+  attempt: 2,
+  node: null,
+  error: { name: 'TypeError', message: 'no such region', stack: 'secret stack' },
+  result: null,
+};
+
+let clock: ManualClock;
+let events: EngineEvents;
+let logs: LogRecorder;
+
+beforeEach(() => {
+  clock = new ManualClock();
+  events = new EngineEvents(() => {});
+  logs = new LogRecorder();
+  Logger.overrideLogger(logs);
+  onTestFinished(() => Logger.overrideLogger(false));
+  new SchedulerLogger(new QuietLogger('Scheduler'), clock, 'node-1').listen(events);
+});
+
+const fail = (error: Error = away, service = 'loop', attempt = 1): void =>
+  events.emit('scheduler.failure', { service, error, attempt, retryInMs: 100 });
+const turn = (from: SchedulerState, to: SchedulerState, downMs: number | null = null): void =>
+  events.emit('scheduler.state', { from, to, error: null, downMs });
+
+describe('An outage', () => {
+  it('is told at once, then once a minute, and when it is over', async () => {
+    for (let second = 0; second < 150; second += 1) {
+      fail();
+      await clock.advance(1_000);
+    }
+    turn('recovering', 'running', 150_000);
+
+    expect(logs.messages('error')).toEqual([
+      'The database has been away: PostgreSQL at db:5432: connection refused. No job is lost; what becomes due waits. Trying again until it is back.',
+      expect.stringContaining('has been away for 60 s'),
+      expect.stringContaining('has been away for 2 min'),
+    ]);
+    expect(logs.messages('log')).toEqual(['Recovered after 3 min.']);
+    expect(logs.lines.every(({ context }) => context === 'Scheduler')).toBe(true);
+  });
+
+  it('that several services feel is one', () => {
+    for (const service of ['loop', 'lease-renewer', 'outcome-writer']) fail(away, service);
+    expect(logs.messages('error')).toHaveLength(1);
+  });
+
+  it('that comes and goes is not told more often', async () => {
+    for (let second = 0; second < 30; second += 1) {
+      fail();
+      turn('degraded', 'running', 42_000);
+      await clock.advance(1_000);
+    }
+    expect(logs.messages('error')).toHaveLength(1);
+    expect(logs.messages('log')).toEqual(['Recovered after 42 s.']);
+  });
+});
+
+describe('A failure of another kind', () => {
+  it('is told beside an outage, by what failed', () => {
+    fail();
+    fail(new TypeError('x is undefined'), 'history-pruner', 3);
+    expect(logs.messages('error')[1]).toBe(
+      "The scheduler's history-pruner has been failing (attempt 3): x is undefined. Trying again.",
+    );
+  });
+
+  it('is told without the password of a connection string', () => {
+    fail(new Error('cannot connect to postgres://app:hunter2@db/x'), 'loop');
+    expect(logs.messages('error')[0]).toContain('postgres://app:***@db/x');
+  });
+});
+
+describe('A line', () => {
+  it.each<[string, () => void, 'log' | 'warn' | 'error' | 'debug', RegExp | string]>([
+    ['of the start', () => turn('starting', 'running'), 'log', 'Running as node "node-1".'],
+    ['of the shutdown', () => turn('running', 'draining'), 'log', /^Shutting down/],
+    ['of the stop', () => turn('draining', 'stopped'), 'log', 'Stopped.'],
+    [
+      'of a failure with attempts left',
+      () => events.emit('execution.failed', { execution, retryAt: new Date('2026-01-01T10:01:00Z') }),
+      'warn',
+      'Job "report" (execution e1) failed at attempt 2: TypeError: no such region. The next attempt is at 2026-01-01T10:01:00.000Z.',
+    ],
+    [
+      'of the last failure',
+      () => events.emit('execution.failed', { execution, retryAt: null }),
+      'warn',
+      /There is no further attempt\.$/,
+    ],
+    [
+      'of a missed range',
+      () =>
+        events.emit('execution.missed', {
+          execution: { ...execution, untilAt: new Date('2026-01-01T11:00:00Z'), instantCount: 1_001 },
+        }),
+      'warn',
+      'Job "report" missed more than 1,000 fires, from 2026-01-01T10:00:00.000Z to 2026-01-01T11:00:00.000Z.',
+    ],
+    [
+      'of one missed instant',
+      () => events.emit('execution.missed', { execution: { ...execution, reason: 'too late' } }),
+      'warn',
+      'Job "report" missed its fire of 2026-01-01T10:00:00.000Z: too late.',
+    ],
+    ['of a skipped instant', () => events.emit('execution.skipped', { execution }), 'debug', /was skipped/],
+    [
+      'of a takeover',
+      () => events.emit('execution.taken-over', { execution }),
+      'warn',
+      /the other one's outcome counts/,
+    ],
+    ['of a timeout', () => events.emit('execution.timed-out', { execution }), 'warn', /took longer than its timeoutMs/],
+    ['of what is given up', () => events.emit('execution.abandoned', { execution }), 'error', /will not be run again/],
+  ])('%s is for people', (_, happens, level, message) => {
+    happens();
+    expect(logs.messages(level)).toEqual([typeof message === 'string' ? message : expect.stringMatching(message)]);
+    expect(logs.lines).toHaveLength(1);
+  });
+});
+
+describe('A logger that throws', () => {
+  it('changes nothing, neither for the scheduler nor for a handler', async () => {
+    @Injectable()
+    class Talkative {
+      @JobHandler('talk')
+      run({ logger }: { logger: { log(message: string): void } }): string {
+        logger.log('hello');
+        return 'said';
+      }
+    }
+    class Broken extends LogRecorder {
+      override log(message: unknown, context?: unknown): void {
+        if (/^(Scheduler|Job )/.test(String(context))) throw new Error('disk full');
+        super.log(message, context);
+      }
+      override debug = this.log.bind(this);
+    }
+    const { scheduler } = await boot({ logger: new Broken(), providers: [Talkative] });
+    using recorded = recordEvents(scheduler, ['execution.succeeded', 'execution.failed']);
+    await scheduler.addJob({ handler: 'talk' });
+
+    const { execution: done } = await recorded.waitFor('execution.succeeded');
+    expect(done.result).toBe('said');
+  });
+});

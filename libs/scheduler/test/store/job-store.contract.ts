@@ -1,0 +1,65 @@
+import { afterEach, beforeEach, describe } from 'vitest';
+
+import type { JobStore } from '../../src/store/job-store.js';
+import { concurrencyPromises } from './contract/concurrency.promises.js';
+import { declaredJobPromises } from './contract/declared-jobs.promises.js';
+import { executionPromises } from './contract/executions.promises.js';
+import { historyPromises } from './contract/history.promises.js';
+import { jobPromises } from './contract/jobs.promises.js';
+import { lifePromises } from './contract/life.promises.js';
+import { nodePromises } from './contract/nodes.promises.js';
+import { outcomePromises } from './contract/outcomes.promises.js';
+import { passPromises } from './contract/pass.promises.js';
+import { pendingPromises } from './contract/pending.promises.js';
+import { SCHEDULER_NAME, type Fixture } from './contract/fixture.js';
+
+export interface StoreUnderTest {
+  store: JobStore;
+  /** A second store on the same data, as another process would have it. */
+  another(): Promise<JobStore>;
+  /** Only when the store's clock is turned by hand. */
+  advance?(ms: number): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+/** What every store keeps. `make` gives an empty one, which may be open as "default" already. */
+export function describeJobStore(name: string, make: () => Promise<StoreUnderTest>): void {
+  describe(name, () => {
+    let current: StoreUnderTest;
+    beforeEach(async () => {
+      current = await make();
+      await current.store.open(SCHEDULER_NAME);
+    });
+    afterEach(() => current.dispose());
+
+    const fixture: Fixture = {
+      get store() {
+        return current.store;
+      },
+      async another() {
+        const store = await current.another();
+        await store.open(SCHEDULER_NAME);
+        return store;
+      },
+      async tick() {
+        const before = (await current.store.peek([], [])).now;
+        await current.advance?.(1);
+        while ((await current.store.peek([], [])).now <= before);
+      },
+    };
+    for (const promises of [
+      lifePromises,
+      passPromises,
+      pendingPromises,
+      concurrencyPromises,
+      outcomePromises,
+      nodePromises,
+      declaredJobPromises,
+      jobPromises,
+      executionPromises,
+      historyPromises,
+    ]) {
+      promises(fixture);
+    }
+  });
+}

@@ -1,0 +1,79 @@
+import { randomUUID } from 'node:crypto';
+import pg from 'pg';
+import { inject } from 'vitest';
+
+import { systemClock } from '../../src/clock/clock.js';
+import type { SchedulerConnection, TypeOrmJobStoreOptions } from '../../src/store/store-options.js';
+import { TypeOrmJobStore } from '../../src/store/typeorm-job.store.js';
+import type { StoreUnderTest } from './job-store.contract.js';
+
+export const serverUrl = (): string => inject('postgresUrl');
+
+export function aSchema(): string {
+  return `vigil_${randomUUID().replaceAll('-', '').slice(0, 12)}`;
+}
+
+export type StoreSettings = Partial<Omit<TypeOrmJobStoreOptions, 'connection' | 'sharedDataSource'>> & {
+  connection?: SchedulerConnection;
+};
+
+export function aStore(schema: string, settings: StoreSettings = {}): TypeOrmJobStore {
+  const { connection = { url: serverUrl() }, ...others } = settings;
+  const common = { poolSize: 3, callTimeoutMs: 5_000, migrations: 'run', clock: systemClock } as const;
+  return new TypeOrmJobStore({ ...common, ...others, schema, connection });
+}
+
+/** Raw SQL from outside, on a connection of its own. */
+export async function sql(text: string, parameters: unknown[] = [], url = serverUrl()): Promise<pg.QueryResultRow[]> {
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    const { rows } = await client.query(text, parameters);
+    return rows as pg.QueryResultRow[];
+  } finally {
+    await client.end();
+  }
+}
+
+/** What a test opened, ended in reverse. */
+export class Cleanup {
+  readonly #ends: (() => Promise<unknown>)[] = [];
+
+  add<T>(resource: T, end: (resource: T) => Promise<unknown>): T {
+    this.#ends.push(() => end(resource));
+    return resource;
+  }
+
+  /** A schema's name; the schema goes with the test. */
+  schema(): string {
+    return this.add(aSchema(), (schema) => sql(`DROP SCHEMA IF EXISTS "${schema}" CASCADE`));
+  }
+
+  store(schema: string, settings?: StoreSettings): TypeOrmJobStore {
+    return this.add(aStore(schema, settings), (store) => store.close());
+  }
+
+  async openStore(schema: string, settings?: StoreSettings): Promise<TypeOrmJobStore> {
+    const store = this.store(schema, settings);
+    await store.open('default');
+    return store;
+  }
+
+  async run(): Promise<void> {
+    for (let end = this.#ends.pop(); end; end = this.#ends.pop()) await end();
+  }
+}
+
+/** For the contract of all stores. */
+export async function underTest(
+  make: (schema: string, cleanup: Cleanup) => TypeOrmJobStore | Promise<TypeOrmJobStore>,
+): Promise<StoreUnderTest> {
+  const cleanup = new Cleanup();
+  const schema = cleanup.schema();
+  return {
+    store: await make(schema, cleanup),
+    another: async () => await make(schema, cleanup),
+    dispose: () => cleanup.run(),
+  };
+}
