@@ -24,7 +24,7 @@ export interface PassRequest {
   nodeName: string;
   /** Only jobs with one of these are looked at. */
   capabilities: readonly string[];
-  /** At most this many jobs are locked and executions claimed. */
+  /** At most this many due jobs, and as many whose executions wait, are locked. */
   limit: number;
   /** uids of jobs whose pending executions had no room a moment ago. */
   blocked: readonly string[];
@@ -216,7 +216,10 @@ export interface JobStore {
   reconnect(): Promise<void>;
   /** Never rejects and never waits for a database that does not answer. */
   close(): Promise<void>;
-  /** Calls `onWake` when another process changed what is due. Resolves when `signal` aborts, rejects when it can no longer hear. */
+  /**
+   * Calls `onWake` once when it can hear, and then whenever another process changed what is due. Resolves when `signal`
+   * aborts, rejects when it can no longer hear.
+   */
   listen(onWake: () => void, signal: AbortSignal): Promise<void>;
 
   /** Writes nothing and locks nothing. */

@@ -64,6 +64,7 @@ export class MemoryJobStore implements JobStore {
       };
       this.#listeners.add(listener);
       signal.addEventListener('abort', () => resolve(end()), { once: true });
+      listener();
     });
   }
 

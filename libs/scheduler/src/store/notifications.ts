@@ -71,9 +71,14 @@ export class NotificationConnection {
 }
 
 async function untilAborted(lease: Lease, signal: AbortSignal): Promise<void> {
-  const aborted = new Promise<void>((resolve) => {
-    if (signal.aborted) return resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
-  await lease.guard(aborted);
+  let stop = (): void => {};
+  const aborted = new Promise<void>((resolve) => (stop = resolve));
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  try {
+    await lease.guard(aborted);
+  } finally {
+    // the signal outlives many connections
+    signal.removeEventListener('abort', stop);
+  }
 }
