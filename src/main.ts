@@ -39,7 +39,10 @@ async function start(): Promise<void> {
     `Draining: no new runs${running.length > 0 ? `; waiting for ${running.join(', ')}` : ''}. Ctrl-C again ends at once.`,
   );
   await app.close();
-  if (server?.isOwn) print('Database: stopping the embedded PostgreSQL, which this process runs.');
+  if (server?.isOwn)
+    print(
+      'Database: stopping the embedded PostgreSQL. Another process of this checkout, if one runs, starts it again.',
+    );
   await server?.stop();
   print('Stopped.');
   process.exit(0);

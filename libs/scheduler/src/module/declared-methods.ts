@@ -55,8 +55,9 @@ export function declareMethod<K extends keyof DeclaredMethod>(
   Reflect.defineMetadata(DECLARATIONS, declarations, prototype);
 }
 
-function refuseMisplaced(decorator: string, prototype: unknown, method: unknown): void {
-  if (typeof method === 'object') {
+/** Plain JavaScript, and other kinds of decorators, may have called it. */
+function refuseMisplaced(decorator: string, prototype: object, method: string | symbol): void {
+  if (typeof (method as unknown) === 'object') {
     throw new InvalidJobError(
       `@${decorator} was applied as a standard decorator. Set "experimentalDecorators": true in tsconfig.json, as NestJS needs it.`,
     );
@@ -66,10 +67,10 @@ function refuseMisplaced(decorator: string, prototype: unknown, method: unknown)
       `@${decorator} on ${prototype.name}.${String(method)}: it is static, and runs are calls on the provider's instance. Remove "static".`,
     );
   }
-  const descriptor = Object.getOwnPropertyDescriptor(prototype, method as string);
+  const descriptor = Object.getOwnPropertyDescriptor(prototype, method);
   if (typeof descriptor?.value === 'function') return;
   throw new InvalidJobError(
-    `@${decorator} on ${nameOf(prototype as object)}.${String(method)}: it is not a method. Decorate a method.`,
+    `@${decorator} on ${nameOf(prototype)}.${String(method)}: it is not a method. Decorate a method.`,
   );
 }
 

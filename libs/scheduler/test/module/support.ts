@@ -7,6 +7,7 @@ import {
   type Clock,
   type SchedulerModuleOptions,
 } from 'nestjs-vigil';
+import { recordEvents } from 'nestjs-vigil-testing';
 import { onTestFinished } from 'vitest';
 
 import { SCHEDULER_CLOCK } from '../../src/module/scheduler.clock.js';
@@ -79,4 +80,12 @@ export function deferred<T = void>(): { promise: Promise<T>; resolve: (value: T)
   let resolve!: (value: T) => void;
   const promise = new Promise<T>((settle) => (resolve = settle));
   return { promise, resolve };
+}
+
+/** Runs the job and gives back what its handler returned. */
+export async function resultOf({ scheduler }: Booted, id: string): Promise<unknown> {
+  using events = recordEvents(scheduler, ['execution.succeeded', 'execution.failed']);
+  const { id: executionId } = await scheduler.runJob(id);
+  const { execution } = await events.waitFor('execution.succeeded', ({ execution }) => execution.id === executionId);
+  return execution.result;
 }
