@@ -1,6 +1,8 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
+import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +10,14 @@ import { expect } from 'vitest';
 
 const SERVER_MODULE = fileURLToPath(new URL('../../src/postgres/postgres-server.ts', import.meta.url));
 const REPOSITORY = fileURLToPath(new URL('../../../..', import.meta.url));
+
+/** Whether users other than this one may enter the directory that this checkout is in. */
+export function isOpenToOthers(): boolean {
+  for (let directory = REPOSITORY; directory !== dirname(directory); directory = dirname(directory)) {
+    if ((statSync(directory).mode & 0o001) === 0) return false;
+  }
+  return true;
+}
 
 export interface Program {
   child: ChildProcessByStdio<null, Readable, Readable>;
