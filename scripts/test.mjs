@@ -44,13 +44,14 @@ const report = join(reportDirectory, 'report.json');
 console.log('\n— tests');
 const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
 const isGood = run(bin('vitest'), ['run', ...reporters, ...only]);
-let skipped = 0;
+let skipped = [];
 try {
-  const { numPassedTests, numFailedTests, numPendingTests, numFailedTestSuites } = JSON.parse(
-    readFileSync(report, 'utf8'),
-  );
+  const { testResults, numPassedTests, numFailedTests, numFailedTestSuites } = JSON.parse(readFileSync(report, 'utf8'));
   passed += numPassedTests;
-  skipped = numPendingTests;
+  skipped = testResults
+    .flatMap(({ assertionResults }) => assertionResults)
+    .filter(({ status }) => status === 'pending' || status === 'skipped')
+    .map(({ fullName }) => fullName);
   // a file that cannot even be loaded has no failed test of its own
   failed += Math.max(numFailedTests, numFailedTestSuites > 0 ? 1 : 0, isGood ? 0 : 1);
 } catch {
@@ -58,5 +59,6 @@ try {
 }
 rmSync(reportDirectory, { recursive: true, force: true });
 
-console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+if (skipped.length > 0) console.log(`\nSkipped here, for what this machine lacks: ${skipped.join('; ')}`);
+console.log(`\n${passed} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`);
 process.exit(failed === 0 ? 0 : 1);
