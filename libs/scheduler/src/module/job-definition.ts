@@ -58,7 +58,7 @@ async function definitionOf({ declaration }: CatalogJob, resolve: Resolve): Prom
 }
 
 function draftOf(job: CatalogJob, definition: Definition, surroundings: JobSurroundings): JobDraft {
-  const trigger = triggerOf(definition, surroundings);
+  const trigger = triggerOf(definition, { timeZone: surroundings.timeZone, hashSeed: job.id });
   if (trigger === null) throw new InvalidJobError('it has no schedule. Give it one of cron, every and trigger.');
   const { maxRuns = null, jitterMs = 0, data } = definition;
   const draft = draftJob({

@@ -54,7 +54,7 @@ export function draftAdded(request: JobRequest, { catalog, options, registry }: 
   const draft = draftJob({
     id,
     handler: handler.key,
-    schedule: scheduleOf(request, options.timeZone),
+    schedule: scheduleOf(request, options.timeZone, id),
     data,
     source: 'dynamic',
     isPaused: paused === true,
@@ -76,9 +76,9 @@ function handlerIn(handler: unknown, catalog: SchedulerRuntime['catalog']): { ke
   );
 }
 
-function scheduleOf(request: JobRequest, timeZone: string): Schedule {
+function scheduleOf(request: JobRequest, timeZone: string, id: string): Schedule {
   const { in: delay, maxRuns, jitterMs } = request;
-  const trigger = triggerOf(request, { timeZone });
+  const trigger = triggerOf(request, { timeZone, hashSeed: id });
   if (trigger !== null && delay !== undefined) {
     throw new InvalidTriggerError('"in" is given beside another schedule. Keep one of them: a job has one schedule.');
   }

@@ -83,15 +83,17 @@ export interface Schedule {
   endAt?: Date | undefined;
 }
 
+/** An expression with an `H` in it. */
+const DRAWS = /(^|[\s,])H/;
 const WAYS = ['cron', 'every', 'trigger', 'at'] as const;
 type Way = (typeof WAYS)[number];
 
 /**
  * The trigger of a job, or `null` when it names none of `cron`, `every`, `trigger` and `at`. Other properties are not looked at.
- * @param defaults `timeZone`: the zone of a cron expression that names none.
+ * @param defaults `timeZone`: the zone of a cron expression that names none; `hashSeed`: what `H` is drawn from.
  * @throws InvalidTriggerError when two ways are given, or an option does not belong to the one that is.
  */
-export function triggerOf(schedule: Schedule, defaults: { timeZone: string }): Trigger | null {
+export function triggerOf(schedule: Schedule, defaults: { timeZone: string; hashSeed: string }): Trigger | null {
   if (typeof schedule !== 'object' || schedule === null) {
     throw new InvalidTriggerError(`A schedule is an object, not ${shown(schedule)}.`);
   }
@@ -105,6 +107,7 @@ export function triggerOf(schedule: Schedule, defaults: { timeZone: string }): T
     case 'cron':
       return cron(schedule.cron as string, {
         ...given({ timeZone: schedule.timeZone ?? defaults.timeZone, dst: schedule.dst }),
+        ...(DRAWS.test(String(schedule.cron)) && { hashSeed: defaults.hashSeed }),
         ...bounds,
       });
     case 'every':

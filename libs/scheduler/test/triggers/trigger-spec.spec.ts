@@ -9,7 +9,7 @@ import { firesBetween, short, utc } from './support.js';
 
 const start = utc('2026-11-22T10:00:00Z');
 const end = utc('2026-12-22T10:00:00Z');
-const defaults = { timeZone: 'Europe/Paris' };
+const defaults = { timeZone: 'Europe/Paris', hashSeed: 'the job' };
 
 /** A user's own: every full second of 2030. */
 const own: Trigger = {
@@ -98,6 +98,11 @@ describe('the schedule of a job', () => {
       { kind: 'every', every: '15m', startAt: start.toISOString() },
     ],
     [{ at: start }, { kind: 'at', at: start.toISOString() }],
+    [
+      { cron: 'H 3 * * THU' },
+      { kind: 'cron', expression: 'H 3 * * THU', timeZone: 'Europe/Paris', hashSeed: 'the job' },
+    ],
+    [{ cron: '0 3 * * THU' }, { kind: 'cron', expression: '0 3 * * THU', timeZone: 'Europe/Paris' }],
     [{ trigger: own }, { kind: 'mine' }],
     [
       { trigger: own, endAt: end },
