@@ -21,7 +21,7 @@ export * from './engine/job-context.js';
 export { InvalidJobError, type JobPolicies, type JobSettings } from './engine/job-settings.js';
 export type { ExecutionInfo, JobInfo } from './engine/info.js';
 export type { SchedulerEvents, SchedulerState } from './engine/engine-events.js';
-export type { SchedulerHealth } from './engine/scheduler-engine.js';
+export type { SchedulerHealth } from './engine/engine-options.js';
 
 // module
 export { SchedulerModule } from './module/scheduler.module.js';

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Decisions, JobAdvance, JobSnapshot, NewExecution, PassSnapshot } from '../store/job-store.js';
 import type { JobEntity } from '../store/job.entity.js';
 import { wakeAfterJitter } from '../triggers/jitter.js';
+import { nextFire } from '../triggers/misfire.js';
 import type { Trigger } from '../triggers/trigger.js';
 import { dueInstants, type MissedRange } from './due-instants.js';
 import { describeError } from './json.js';
@@ -16,13 +17,15 @@ const QUEUE_FULL_WAIT_MS = 1_000;
 export interface DecideContext {
   /** Null: this node cannot compute the job's schedule and leaves the job to others. Throws: nobody can. */
   triggerOf(job: JobEntity): Trigger | null;
+  /** false: this node does not have the job's handler (any more, or yet), and leaves it to a node that has. */
+  canRun(job: JobEntity): boolean;
   /** Free slots by executor; what a decision takes is taken off. */
   slots: Map<string, number>;
 }
 
 /**
- * What becomes of everything that one pass has locked. Pure and synchronous; a job that makes it throw is quarantined
- * and the others go on.
+ * What becomes of everything that one pass has locked. Synchronous, and without effects but on `slots`; a job that makes
+ * it throw is quarantined and the others go on.
  */
 export function decide({ now, jobs }: PassSnapshot, context: DecideContext): Decisions {
   const decisions = jobs.toSorted(byUrgency).map((snapshot) => {
@@ -52,6 +55,7 @@ interface JobDecision {
 }
 
 function decideJob(snapshot: JobSnapshot, now: Date, context: DecideContext): JobDecision {
+  if (!context.canRun(snapshot.job)) return { records: [], advance: null, claims: [], cancels: [] };
   // a row may have been edited by hand
   resolveSettings(`Job "${snapshot.job.id}"`, settingsOf(snapshot.job));
   const places = new Places(snapshot, context.slots);
@@ -78,7 +82,7 @@ function decideFires(job: JobEntity, trigger: Trigger, now: Date, places: Places
     if (place !== 'skipped') runs += 1;
     decided = fire;
   }
-  const next = decided === null ? first : trigger.nextAfter(decided);
+  const next = decided === null ? first : nextFire(trigger, decided);
   return { ...decision, advance: advanceTo(job, trigger, next, decided, runs) };
 }
 

@@ -3,6 +3,7 @@ import type { Clock } from '../clock/clock.js';
 import type { JobExecutionEntity } from '../store/job-execution.entity.js';
 import type { JobEntity } from '../store/job.entity.js';
 import type { OutcomeRecord, OutcomeVerdict } from '../store/job-store.js';
+import type { Trigger } from '../triggers/trigger.js';
 import type { EngineEvents } from './engine-events.js';
 import type { JobLoggerFactory } from './engine-logger.js';
 import { ExecutionRun, RunContext } from './execution-run.js';
@@ -11,7 +12,7 @@ import { executionInfo } from './info.js';
 import type { AbortCause, JobContext } from './job-context.js';
 import { DEFAULT_EXECUTOR, executorOf } from './job-settings.js';
 import { outcomeOf, type Ending } from './outcome.js';
-import type { OutcomeWriter } from './outcome-writer.js';
+import { leaseKey, type OutcomeWriter } from './outcome-writer.js';
 
 /** Wraps every handler of a scheduler: tenant, tracing, AsyncLocalStorage. It must call `run` and return what it gives. */
 export type AroundJob = (context: JobContext<unknown>, run: () => Promise<unknown>) => Promise<unknown>;
@@ -46,14 +47,11 @@ export class Dispatcher {
     private readonly parts: DispatcherParts,
   ) {}
 
-  get executors(): string[] {
-    return Object.keys(this.options.concurrency);
-  }
   get isIdle(): boolean {
     return this.#runs.size === 0;
   }
-  has(executionId: string): boolean {
-    return this.#runs.has(executionId);
+  has(execution: JobExecutionEntity): boolean {
+    return this.#runs.has(keyOf(execution));
   }
 
   open(): void {
@@ -75,7 +73,7 @@ export class Dispatcher {
   start(execution: JobExecutionEntity, job: JobEntity): void {
     if (this.#isClosed) return;
     const run = new ExecutionRun(execution, job, this.parts.clock);
-    this.#runs.set(execution.id, run);
+    this.#runs.set(keyOf(execution), run);
     void this.#perform(run);
   }
 
@@ -88,7 +86,10 @@ export class Dispatcher {
   }
 
   abort(executionId: string, cause: AbortCause): void {
-    this.#runs.get(executionId)?.abort(cause);
+    for (const run of this.#runs.values()) if (run.execution.id === executionId) run.abort(cause);
+  }
+  abortJob(uid: string, cause: AbortCause): void {
+    for (const run of this.#runs.values()) if (run.job.uid === uid) run.abort(cause);
   }
   abortAll(cause: AbortCause): void {
     for (const run of this.#runs.values()) run.abort(cause);
@@ -123,7 +124,8 @@ export class Dispatcher {
     const handler = registry.handler(job.handler);
     if (handler === undefined) throw new Error(`This node has no handler "${job.handler}".`);
     const logger = this.options.loggerFor(execution.jobId, execution.id);
-    const context = new RunContext(run, logger, (progress) => {
+    const previousRunAt = (): Date | null => previousInstant(registry.triggerOf(job), run);
+    const context = new RunContext(run, logger, previousRunAt, (progress) => {
       execution.progress = progress;
       writer.report(execution.id, execution.leaseEpoch, progress);
       events.emit('execution.progress', { execution: executionInfo(execution), ...progress });
@@ -133,10 +135,20 @@ export class Dispatcher {
   }
 
   #written(run: ExecutionRun, outcome: OutcomeRecord, verdict: OutcomeVerdict): void {
-    this.#runs.delete(run.execution.id);
+    this.#runs.delete(keyOf(run.execution));
     announce(this.parts, run.execution, outcome, verdict);
     this.parts.onFree();
   }
+}
+
+function keyOf({ id, leaseEpoch }: JobExecutionEntity): string {
+  return leaseKey({ executionId: id, leaseEpoch });
+}
+
+/** Not what happened to run before: the instant of the schedule before this one. */
+function previousInstant(trigger: Trigger | null, { execution, job }: ExecutionRun): Date | null {
+  const before = new Date(execution.scheduledAt.getTime() - 1);
+  return before <= job.createdAt ? null : (trigger?.lastAtOrBefore(before, job.createdAt) ?? null);
 }
 
 /** Says what became of an execution, in the words of the ledger. */

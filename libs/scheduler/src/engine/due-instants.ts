@@ -1,6 +1,6 @@
 import type { JobEntity } from '../store/job.entity.js';
-import { countBetween } from '../triggers/misfire.js';
-import type { Trigger } from '../triggers/trigger.js';
+import { countBetween, nextFire } from '../triggers/misfire.js';
+import { InvalidTriggerError, type Trigger } from '../triggers/trigger.js';
 
 /** At most this many fires of one job are decided in one pass; the rest follows in the next. */
 export const MAX_FIRES_PER_PASS = 100;
@@ -36,22 +36,26 @@ export function dueInstants(job: JobEntity, trigger: Trigger, now: Date): DueIns
 /** What was decided is never decided again, also when a clock or a hand set `next_run_at` back. */
 function firstUndecided(job: JobEntity, trigger: Trigger): Date | null {
   if (job.nextRunAt === null || job.lastInstant === null || job.nextRunAt > job.lastInstant) return job.nextRunAt;
-  return trigger.nextAfter(job.lastInstant);
+  return nextFire(trigger, job.lastInstant);
 }
 
 function latestDue(trigger: Trigger, first: Date, now: Date): Date {
-  const second = trigger.nextAfter(first);
+  const second = nextFire(trigger, first);
   if (second === null || second > now) return first;
-  return trigger.lastAtOrBefore(now, first) ?? first;
+  const latest = trigger.lastAtOrBefore(now, first) ?? first;
+  if (latest >= first && latest <= now) return latest;
+  throw new InvalidTriggerError(
+    `The trigger "${trigger.describe()}" says that its last fire up to ${now.toISOString()} is at ${String(latest)}. Its lastAtOrBefore(at, notBefore) must return an instant after notBefore and not after at, or null.`,
+  );
 }
 
 /** `first` is an instant by what the row says, whatever the trigger thinks of it. */
 function firesFrom(trigger: Trigger, from: Date, first: Date, latest: Date): Date[] {
   const fires: Date[] = [];
-  let next = from <= first ? first : trigger.nextAfter(justBefore(from));
+  let next = from <= first ? first : nextFire(trigger, justBefore(from));
   while (next !== null && next <= latest && fires.length < MAX_FIRES_PER_PASS) {
     fires.push(next);
-    next = trigger.nextAfter(next);
+    next = nextFire(trigger, next);
   }
   return fires;
 }

@@ -29,6 +29,8 @@ export type SchedulerEvents = Record<
     | 'execution.taken-over',
     OfExecution
   > & {
+    /** A dead node's run was taken over: offered again, or ended as its job says. */
+    'execution.rescued': { executionId: string; jobId: string; status: 'pending' | 'abandoned' | 'cancelled' };
     /** `retryAt`: when the next attempt is due; null: this was the last one. */
     'execution.failed': OfExecution & { retryAt: Date | null };
     'execution.progress': OfExecution & { fraction: number; message: string | null };

@@ -90,7 +90,6 @@ export class RunContext extends JobContext<unknown> {
   readonly data: unknown;
   readonly scheduledAt: Date;
   readonly startedAt: Date;
-  readonly previousRunAt: Date | null;
   readonly nextRunAt: Date | null;
   readonly attempt: number;
   readonly isCatchUp: boolean;
@@ -99,6 +98,7 @@ export class RunContext extends JobContext<unknown> {
   constructor(
     run: ExecutionRun,
     readonly logger: Logger,
+    private readonly previous: () => Date | null,
     private readonly onProgress: (progress: ProgressRecord) => void,
   ) {
     super();
@@ -108,11 +108,15 @@ export class RunContext extends JobContext<unknown> {
     this.data = execution.data ?? undefined;
     this.scheduledAt = execution.scheduledAt;
     this.startedAt = execution.claimedAt ?? execution.scheduledAt;
-    this.previousRunAt = job.lastInstant !== null && job.lastInstant < execution.scheduledAt ? job.lastInstant : null;
     this.nextRunAt = job.nextRunAt;
     this.attempt = execution.attempt;
     this.isCatchUp = execution.isCatchUp;
     this.signal = run.signal;
+  }
+
+  /** Asked for by few, and not free to compute. */
+  get previousRunAt(): Date | null {
+    return this.previous();
   }
 
   progress(fraction: number, message?: string): void {

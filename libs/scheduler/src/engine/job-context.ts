@@ -13,8 +13,8 @@ export abstract class JobContext<Data = undefined> {
   abstract readonly scheduledAt: Date;
   /** When this attempt was claimed, by the database's clock. */
   abstract readonly startedAt: Date;
-  /** The scheduled instant before this one, whatever became of it; null at the first. */
-  abstract readonly previousRunAt: Date | null;
+  /** The schedule's instant before this one, since the job was created and whatever became of it; null at the first. */
+  abstract get previousRunAt(): Date | null;
   /** The scheduled instant after this one, as known at the claim; null when there is none. */
   abstract readonly nextRunAt: Date | null;
   /** 1 at the first attempt. */

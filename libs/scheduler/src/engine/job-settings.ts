@@ -109,21 +109,24 @@ export function executorOf(capability: string): string {
 
 type Check = (value: unknown) => string | null;
 
+const MAX_MS = 100 * 365 * 86_400_000;
+/** The longest time a timer takes: 24.8 days. */
+const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
+
 const whole =
   (least: number): Check =>
   (value) =>
     Number.isInteger(value) && (value as number) >= least ? null : `Write a whole number of at least ${least}.`;
 const milliseconds =
-  (least: number): Check =>
+  (least: number, most = MAX_MS): Check =>
   (value) =>
-    typeof value === 'number' && Number.isFinite(value) && value >= least && value <= MAX_MS
+    typeof value === 'number' && Number.isFinite(value) && value >= least && value <= most
       ? null
-      : `Write a number of milliseconds from ${least} to ${MAX_MS}.`;
+      : `Write a number of milliseconds from ${least} to ${most}.`;
 const oneOf =
   (...values: readonly string[]): Check =>
   (value) =>
     values.includes(value as string) ? null : `Write one of ${values.map((each) => `'${each}'`).join(', ')}.`;
-const MAX_MS = 100 * 365 * 86_400_000;
 const MAX_INSTANCES = 1_000_000;
 
 const CHECKS: Record<keyof JobSettings, Check> = {
@@ -133,7 +136,7 @@ const CHECKS: Record<keyof JobSettings, Check> = {
     whole(1)(value) ?? ((value as number) <= MAX_INSTANCES ? null : `Write at most ${MAX_INSTANCES}.`),
   overlap: oneOf('skip', 'queue-one', 'queue-all', 'cancel-running'),
   retry: checkRetry,
-  timeoutMs: milliseconds(1),
+  timeoutMs: milliseconds(1, LONGEST_TIMEOUT_MS),
   onNodeLoss: oneOf('rerun', 'abandon'),
   description: (value) => (typeof value === 'string' ? null : 'Write a text.'),
   tags: (value) =>

@@ -17,7 +17,6 @@ export interface NodeSessionOptions {
 export class NodeSession {
   #incarnation: string = randomUUID();
   #ready: Promise<void> | null = null;
-  #isSynced = false;
 
   constructor(
     private readonly store: JobStore,
@@ -29,7 +28,7 @@ export class NodeSession {
     return this.#incarnation;
   }
 
-  /** Opens the store, announces this node, and brings its declared jobs in; again after an outage, once otherwise. */
+  /** Opens the store, announces this node, and brings its declared jobs in: once, and again after each failure. */
   ready(): Promise<void> {
     if (this.#ready !== null) return this.#ready;
     const ready = this.#open();
@@ -56,13 +55,12 @@ export class NodeSession {
       const draft = this.registry.draftOf(input.declared.id);
       return draft === undefined ? null : reconcileJob(draft, input);
     });
-    this.#isSynced = true;
   }
 
   async #open(): Promise<void> {
     await this.store.open(this.options.schedulerName);
     await this.#register();
-    if (!this.#isSynced) await this.#syncJobs();
+    await this.#syncJobs();
   }
 
   async #register(): Promise<void> {

@@ -13,6 +13,11 @@ interface Waiting {
   outcome: OutcomeRecord;
   written: (verdict: OutcomeVerdict) => void;
 }
+/** A run that was taken over and came back to this node is another run. */
+export function leaseKey({ executionId, leaseEpoch }: { executionId: string; leaseEpoch: number }): string {
+  return `${executionId}/${leaseEpoch}`;
+}
+
 type ProgressUpdate = Parameters<JobStore['saveProgress']>[0][number];
 
 /**
@@ -40,13 +45,14 @@ export class OutcomeWriter implements Service {
 
   /** `written` is called once, when the store has said what became of it. */
   add(outcome: OutcomeRecord, written: (verdict: OutcomeVerdict) => void): void {
-    this.#progress.delete(outcome.executionId);
-    this.#waiting.set(outcome.executionId, { outcome, written });
+    const key = leaseKey(outcome);
+    this.#progress.delete(key);
+    this.#waiting.set(key, { outcome, written });
     this.#alarm.ring();
   }
 
   report(executionId: string, leaseEpoch: number, progress: ProgressRecord): void {
-    this.#progress.set(executionId, { executionId, leaseEpoch, progress });
+    this.#progress.set(leaseKey({ executionId, leaseEpoch }), { executionId, leaseEpoch, progress });
     this.#alarm.ring();
   }
 
@@ -75,7 +81,7 @@ export class OutcomeWriter implements Service {
     const batch = [...this.#waiting.values()].slice(0, MAX_BATCH);
     const verdicts = await this.store.complete(batch.map(({ outcome }) => outcome));
     batch.forEach(({ outcome, written }, index) => {
-      this.#waiting.delete(outcome.executionId);
+      this.#waiting.delete(leaseKey(outcome));
       written(verdicts[index] ?? { kind: 'fenced' });
     });
   }
@@ -85,7 +91,8 @@ export class OutcomeWriter implements Service {
     this.#progressWrittenMs = this.clock.monotonicMs();
     await this.store.saveProgress(updates);
     for (const update of updates) {
-      if (this.#progress.get(update.executionId) === update) this.#progress.delete(update.executionId);
+      const key = leaseKey(update);
+      if (this.#progress.get(key) === update) this.#progress.delete(key);
     }
   }
 }

@@ -42,8 +42,17 @@ export function outcomeOf(run: EndedRun): OutcomeRecord {
     leaseEpoch: execution.leaseEpoch,
     progress: execution.progress,
     durationMs: Math.min(Math.round(durationMs), 2 ** 31 - 1),
-    ...verdict(run),
+    ...surely(run),
   };
+}
+
+/** What was thrown may throw again when it is looked at. */
+function surely(run: EndedRun): Verdict {
+  try {
+    return verdict(run);
+  } catch (error) {
+    return { ...ENDED, status: 'failed', error: describeError(error) };
+  }
 }
 
 function verdict(run: EndedRun): Verdict {

@@ -1,15 +1,14 @@
 import { Alarm } from '../clock/alarm.js';
-import type { Random } from '../clock/backoff.js';
-import { withDeadline, type Clock } from '../clock/clock.js';
+import { withDeadline } from '../clock/clock.js';
 import { JobStoreUnavailableError } from '../store/errors.js';
 import type { JobExecutionEntity } from '../store/job-execution.entity.js';
-import type { Beat, JobStore, Rescued } from '../store/job-store.js';
+import type { Beat, Rescued } from '../store/job-store.js';
 import type { JobEntity } from '../store/job.entity.js';
-import { Dispatcher, type AroundJob } from './dispatcher.js';
+import { Dispatcher } from './dispatcher.js';
 import { EngineEvents, listenerFailureTo, type SchedulerState } from './engine-events.js';
-import type { JobLoggerFactory, Logger } from './engine-logger.js';
-import type { HandlerRegistry } from './handler-registry.js';
+import type { EngineOptions, EngineParts, SchedulerHealth } from './engine-options.js';
 import { executionInfo, jobInfo } from './info.js';
+import { asError } from './json.js';
 import { NodeSession } from './node-session.js';
 import { OutcomeWriter } from './outcome-writer.js';
 import { SchedulerLoop } from './scheduler-loop.js';
@@ -20,46 +19,6 @@ import { LeaseRenewer } from './services/lease-renewer.js';
 import { NodeReaper } from './services/node-reaper.js';
 import { NotificationListener } from './services/notification-listener.js';
 import { Supervisor } from './supervisor.js';
-
-export interface EngineOptions {
-  name: string;
-  nodeName: string;
-  /** Of the library; shown in the node table. */
-  version: string;
-  /** Slots by executor. */
-  concurrency: Readonly<Record<string, number>>;
-  /** false: this process manages jobs and runs none. */
-  runJobs: boolean;
-  waitForDatabase: boolean;
-  notifications: boolean;
-  leaseMs: number;
-  shutdownTimeoutMs: number;
-  retention: { succeededMs: number; otherMs: number };
-  aroundJob?: AroundJob | undefined;
-  loggerFor: JobLoggerFactory;
-  logger: Logger;
-}
-export interface EngineParts {
-  store: JobStore;
-  registry: HandlerRegistry;
-  clock: Clock;
-  random: Random;
-  /** Where listeners may have subscribed already. @default new ones */
-  events?: EngineEvents | undefined;
-}
-
-/** alive: the loop turns, also through an outage (for liveness). ready: it can claim (for readiness). */
-export interface SchedulerHealth {
-  state: SchedulerState;
-  alive: boolean;
-  ready: boolean;
-  lastPassAt: Date | null;
-  /** How late the runs of the last pass started. */
-  latenessMs: number | null;
-  reconnects: number;
-  /** Why it is not running. */
-  reason: string | null;
-}
 
 /** A loop that has not turned for this long (it looks every minute) is not alive. */
 const ALIVE_WITHIN_MS = 180_000;
@@ -83,7 +42,7 @@ export class SchedulerEngine {
   #claiming = new AbortController();
   /** Keeps leases and writes outcomes; stopped last. */
   #keeping = new AbortController();
-  #claimers: Promise<void>[] = [];
+  #loopEnded: Promise<unknown> = Promise.resolve();
   #idleWaiters: (() => void)[] = [];
   #starting: Promise<void> | null = null;
   #stopping: Promise<void> | null = null;
@@ -127,7 +86,7 @@ export class SchedulerEngine {
     this.#reaper = new NodeReaper({ store, clock, leaseMs, onRescued: (rescued) => this.#rescued(rescued) });
     this.#supervisor = new Supervisor(clock, random, {
       generation: () => this.#reconnects,
-      reconnect: () => this.#reconnect(),
+      reconnect: (service, error) => this.#reconnectAfter(service, error),
       failed: (failure) => this.#failed(failure),
       succeeded: (service) => this.#succeeded(service),
     });
@@ -163,13 +122,11 @@ export class SchedulerEngine {
 
   /**
    * One attempt to open the store; then the loop goes on by itself, whatever happens. Rejects only for what waiting
-   * does not cure (`JobStoreConfigurationError`). Concurrent calls are one.
+   * does not cure (`JobStoreConfigurationError`). Concurrent calls are one; a call during a shutdown follows it.
    */
   start(): Promise<void> {
-    this.#starting ??= this.#start().catch(async (error: unknown) => {
+    this.#starting ??= this.#start(this.#stopping).catch((error: unknown) => {
       this.#starting = null;
-      this.#machine.stopped();
-      await this.parts.store.close();
       throw error;
     });
     return this.#starting;
@@ -177,31 +134,43 @@ export class SchedulerEngine {
 
   /** Bounded by `shutdownTimeoutMs` plus a second, with or without a database. Never rejects. Concurrent calls are one. */
   shutdown(): Promise<void> {
-    this.#stopping ??= this.#shutdown().finally(() => (this.#stopping = this.#starting = null));
+    this.#starting = null;
+    this.#stopping ??= this.#shutdown().finally(() => (this.#stopping = null));
     return this.#stopping;
   }
 
-  async #start(): Promise<void> {
+  async #start(stopping: Promise<void> | null): Promise<void> {
+    if (stopping !== null) {
+      await stopping;
+      // shut down again meanwhile
+      if (this.#starting === null) return;
+    }
     this.#machine.starting();
-    this.#claiming = new AbortController();
+    const claiming = (this.#claiming = new AbortController());
     this.#keeping = new AbortController();
     this.#dispatcher.open();
     this.#lastTurnMs = this.parts.clock.monotonicMs();
-    try {
-      await this.session.ready();
-    } catch (error) {
-      if (!(error instanceof JobStoreUnavailableError)) throw error;
-      this.#failed({ service: 'loop', error, attempt: 1, retryInMs: 0 });
-    }
+    const error = await this.session.ready().catch((reason: unknown) => asError(reason));
+    // shut down meanwhile: nothing is to be started, and nobody is interested in what failed
+    if (claiming.signal.aborted) return;
+    if (error instanceof JobStoreUnavailableError) this.#failed({ service: 'loop', error, attempt: 1, retryInMs: 0 });
+    else if (error !== undefined) return this.#giveUpStart(error);
     const firstTurn = this.options.waitForDatabase ? this.#firstTurn() : Promise.resolve();
     this.#launch();
     await firstTurn;
   }
 
+  async #giveUpStart(error: Error): Promise<never> {
+    this.#machine.stopped();
+    await this.parts.store.close();
+    throw error;
+  }
+
+  /** Or until it is clear that there will be none. */
   #firstTurn(): Promise<void> {
     return new Promise((resolve) => {
       const off = this.events.on('scheduler.state', ({ to }) => {
-        if (to !== 'running' && to !== 'stopped') return;
+        if (to !== 'running' && to !== 'stopped' && to !== 'draining') return;
         off();
         resolve();
       });
@@ -215,8 +184,9 @@ export class SchedulerEngine {
     const onBeat = (beat: Beat) => this.#reaper.observe(beat, session.incarnation);
     const renewer = new LeaseRenewer({ store, session, dispatcher: this.#dispatcher, clock, leaseMs, onBeat });
     const pruner = new HistoryPruner(store, session, clock, retention);
-    const claiming: Service[] = [this.#loop, pruner, ...(notifications ? [this.#listener] : [])];
-    this.#claimers = claiming.map((service) => this.#supervisor.keep(service, this.#claiming.signal));
+    this.#loopEnded = this.#supervisor.keep(this.#loop, this.#claiming.signal);
+    const others: Service[] = [pruner, ...(notifications ? [this.#listener] : [])];
+    for (const service of others) void this.#supervisor.keep(service, this.#claiming.signal);
     for (const service of [this.#writer, renewer]) void this.#supervisor.keep(service, this.#keeping.signal);
   }
 
@@ -240,7 +210,7 @@ export class SchedulerEngine {
 
   /** The pass in flight may still claim something; then what runs has to end. */
   async #drained(): Promise<void> {
-    await Promise.all(this.#claimers);
+    await this.#loopEnded;
     await this.#idle();
   }
 
@@ -261,9 +231,11 @@ export class SchedulerEngine {
     for (const resolve of this.#idleWaiters.splice(0)) resolve();
   }
 
-  #reconnect(): Promise<void> {
+  /** What the loop cannot do may lie with its connections, whatever it says; others have to say so. */
+  async #reconnectAfter(service: string, error: Error): Promise<void> {
+    if (service !== this.#loop.name && !(error instanceof JobStoreUnavailableError)) return;
     this.#reconnecting ??= this.#makeConnections().finally(() => (this.#reconnecting = null));
-    return this.#reconnecting;
+    await this.#reconnecting;
   }
 
   async #makeConnections(): Promise<void> {
@@ -275,7 +247,7 @@ export class SchedulerEngine {
   }
 
   #failed(failure: { service: string; error: Error; attempt: number; retryInMs: number }): void {
-    this.#lastTurnMs = this.parts.clock.monotonicMs();
+    if (failure.service === this.#loop.name) this.#lastTurnMs = this.parts.clock.monotonicMs();
     this.#machine.failed(failure.service, failure.error, failure.attempt);
     this.events.emit('scheduler.failure', failure);
   }
@@ -291,11 +263,7 @@ export class SchedulerEngine {
   }
 
   #rescued(rescued: readonly Rescued[]): void {
-    for (const { executionId, jobId, status } of rescued) {
-      this.options.logger.warn(
-        `Execution ${executionId} of job "${jobId}" was taken over from a dead node: now ${status}.`,
-      );
-    }
+    for (const each of rescued) this.events.emit('execution.rescued', each);
     this.wake();
   }
 

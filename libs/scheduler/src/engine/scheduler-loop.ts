@@ -3,9 +3,9 @@ import type { Random } from '../clock/backoff.js';
 import type { Clock } from '../clock/clock.js';
 import { PassUnresolvedError } from '../store/errors.js';
 import type { JobExecutionEntity } from '../store/job-execution.entity.js';
-import type { JobStore, PassSnapshot } from '../store/job-store.js';
+import type { Decisions, JobStore, PassSnapshot } from '../store/job-store.js';
 import type { JobEntity } from '../store/job.entity.js';
-import { decide } from './decide.js';
+import { decide, type DecideContext } from './decide.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { HandlerRegistry } from './handler-registry.js';
 import type { NodeSession } from './node-session.js';
@@ -86,26 +86,37 @@ export class SchedulerLoop implements Service {
     const limit = [...slots.values()].reduce((sum, free) => sum + free, 0);
     const { incarnation, options } = session;
     let seen: PassSnapshot | null = null;
-    let decisions: ReturnType<typeof decide> | null = null;
+    let decisions: Decisions | null = null;
     const request = { incarnation, nodeName: options.nodeName, capabilities, limit, blocked: this.#blockedNow() };
     const { now, recorded, claimed } = await store
       .pass(request, (snapshot) => {
         seen = snapshot;
-        decisions = decide(snapshot, { triggerOf: (job) => this.parts.registry.triggerOf(job), slots: new Map(slots) });
+        decisions = decide(snapshot, this.#deciding(slots));
         return decisions;
       })
       .catch((error: unknown) => this.#rememberLostPass(error));
     if (seen === null || decisions === null) return false;
     const jobs = jobsAfter(seen, decisions);
+    // before anything starts that is not meant
+    for (const uid of (decisions as Decisions).cancels) dispatcher.abortJob(uid, 'cancelled');
     const mine = [...recorded.filter(({ status }) => status === 'running'), ...claimed];
     for (const execution of mine) {
       const job = jobs.get(execution.jobUid);
       if (job !== undefined) dispatcher.start(execution, job);
     }
     this.#blockUntaken(seen, claimed);
-    this.parts.onPass(latenessMs(mine, now));
+    this.parts.onPass(latenessMs(recorded, now));
     this.parts.onDecided(recorded, quarantined(jobs, decisions));
-    return recorded.length + claimed.length + (decisions as ReturnType<typeof decide>).advances.length > 0;
+    return recorded.length + claimed.length + (decisions as Decisions).advances.length > 0;
+  }
+
+  #deciding(slots: ReadonlyMap<string, number>): DecideContext {
+    const { registry } = this.parts;
+    return {
+      triggerOf: (job) => registry.triggerOf(job),
+      canRun: (job) => registry.handler(job.handler) !== undefined,
+      slots: new Map(slots),
+    };
   }
 
   #rememberLostPass(error: unknown): never {
@@ -120,7 +131,7 @@ export class SchedulerLoop implements Service {
     const owned = await store.resolve(session.incarnation, this.#unresolved);
     this.#unresolved = [];
     for (const { execution, job } of owned) {
-      if (dispatcher.has(execution.id)) continue;
+      if (dispatcher.has(execution)) continue;
       if (job === null) dispatcher.discard(execution);
       else dispatcher.start(execution, job);
     }
@@ -142,7 +153,7 @@ export class SchedulerLoop implements Service {
 }
 
 /** The jobs of a pass as they are after it. */
-function jobsAfter({ jobs }: PassSnapshot, { advances }: ReturnType<typeof decide>): Map<string, JobEntity> {
+function jobsAfter({ jobs }: PassSnapshot, { advances }: Decisions): Map<string, JobEntity> {
   const advanced = new Map(advances.map((advance) => [advance.uid, advance]));
   return new Map(
     jobs.map(({ job }) => {
@@ -154,11 +165,12 @@ function jobsAfter({ jobs }: PassSnapshot, { advances }: ReturnType<typeof decid
   );
 }
 
-function quarantined(jobs: ReadonlyMap<string, JobEntity>, { advances }: ReturnType<typeof decide>): JobEntity[] {
+function quarantined(jobs: ReadonlyMap<string, JobEntity>, { advances }: Decisions): JobEntity[] {
   return advances.filter(({ state }) => state === 'quarantined').flatMap(({ uid }) => jobs.get(uid) ?? []);
 }
 
-function latenessMs(started: readonly JobExecutionEntity[], now: Date): number | null {
-  if (started.length === 0) return null;
-  return Math.max(0, now.getTime() - Math.max(...started.map(({ scheduledAt }) => scheduledAt.getTime())));
+/** How late the latest of the fires started that this pass has started; null: none. */
+function latenessMs(recorded: readonly JobExecutionEntity[], now: Date): number | null {
+  const started = recorded.filter(({ status }) => status === 'running').map(({ scheduledAt }) => scheduledAt.getTime());
+  return started.length === 0 ? null : Math.max(0, now.getTime() - Math.min(...started));
 }

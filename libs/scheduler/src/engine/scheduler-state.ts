@@ -1,13 +1,19 @@
 import type { Clock } from '../clock/clock.js';
 import type { EngineEvents, SchedulerState } from './engine-events.js';
 
+const LOOP = 'loop';
+const DISPENSABLE = 'notifications';
+/** What it fails at, it does later; nobody waits for it. */
+const BACKGROUND: ReadonlySet<string> = new Set(['history-pruner']);
+
 /**
- * What the scheduler says about itself, from what its services report. It is running when no service is failing.
+ * What the scheduler says about itself, from what its services report.
  */
 export class StateMachine {
   #state: SchedulerState = 'stopped';
   #downSinceMs: number | null = null;
   #lastError: Error | null = null;
+  #loopWorks = false;
   readonly #failing = new Map<string, number>();
 
   constructor(
@@ -25,27 +31,29 @@ export class StateMachine {
 
   /** `attempt`: how often in a row. */
   failed(service: string, error: Error, attempt: number): void {
+    if (BACKGROUND.has(service)) return;
+    if (service === LOOP) this.#loopWorks = false;
     this.#failing.set(service, attempt);
     this.#lastError = error;
     this.#downSinceMs ??= this.clock.monotonicMs();
-    if (!this.#isUp()) return;
-    // one that never ran, or has not come back, cannot claim
-    const hasWorked = this.#state === 'running' || this.#state === 'degraded';
-    this.#move(attempt > 1 || !hasWorked ? 'disconnected' : 'degraded', error);
+    if (this.#isUp()) this.#move(this.#stateAfterFailure(service, attempt), error);
   }
 
   reconnected(): void {
-    if (this.#isUp() && this.#failing.size > 0) this.#move('recovering', null);
+    if (this.#state === 'disconnected') this.#move('recovering', null);
   }
 
-  /** The loop's first success is what makes a scheduler run. */
+  /** It runs when the loop has turned and nothing is failing. */
   succeeded(service: string): void {
-    const wasFailing = this.#failing.delete(service);
-    if (this.#failing.size > 0 || !this.#isUp()) return;
-    if (this.#state === 'starting' ? service === 'loop' : wasFailing) this.#move('running', null);
+    if (service === LOOP) this.#loopWorks = true;
+    this.#failing.delete(service);
+    if (!this.#isUp() || !this.#loopWorks) return;
+    if (this.#failing.size === 0) this.#move('running', null);
+    else if (this.#failing.size === 1 && this.#failing.has(DISPENSABLE)) this.#move('degraded', null);
   }
 
   starting(): void {
+    this.#loopWorks = false;
     this.#move('starting', null);
   }
   draining(): void {
@@ -55,6 +63,13 @@ export class StateMachine {
     this.#failing.clear();
     this.#downSinceMs = null;
     this.#move('stopped', null);
+  }
+
+  /** One that never ran, or has not come back, cannot claim; without notifications the loop looks more often. */
+  #stateAfterFailure(service: string, attempt: number): SchedulerState {
+    const hasWorked = this.#state === 'running' || this.#state === 'degraded';
+    if (service === DISPENSABLE) return hasWorked ? 'degraded' : this.#state;
+    return attempt > 1 || !hasWorked ? 'disconnected' : 'degraded';
   }
 
   #isUp(): boolean {

@@ -9,8 +9,8 @@ const MAX_BACKOFF_MS = 1_000;
 export interface SupervisorHooks {
   /** Counts successful reconnects. */
   generation(): number;
-  /** Makes new connections. May reject. Concurrent calls are one. */
-  reconnect(): Promise<void>;
+  /** Makes new connections, where the failure calls for them. May reject. Concurrent calls are one. */
+  reconnect(service: string, error: Error): Promise<void>;
   failed(failure: { service: string; error: Error; attempt: number; retryInMs: number }): void;
   succeeded(service: string): void;
 }
@@ -52,7 +52,7 @@ export class Supervisor {
     await this.clock.sleep(retryInMs, signal);
     // connections that were made since the failure are not the ones that failed
     if (signal.aborted || this.hooks.generation() !== generation) return;
-    await quietly(() => this.hooks.reconnect());
+    await quietly(() => this.hooks.reconnect(service, error));
   }
 }
 

@@ -1,7 +1,5 @@
 import { InvalidTriggerError, type Trigger } from './trigger.js';
 
-const DEFAULT_LIMIT = 1000;
-
 /**
  * How many times a trigger fires in [`fromInclusive`, `toInclusive`]: exact up to `limit`; beyond it `count` is `limit` and
  * `exceeded` is true.
@@ -11,16 +9,25 @@ export function countBetween(
   trigger: Trigger,
   fromInclusive: Date,
   toInclusive: Date,
-  limit = DEFAULT_LIMIT,
+  limit: number,
 ): { count: number; exceeded: boolean } {
   let after = new Date(fromInclusive.getTime() - 1);
   for (let count = 0; ; count += 1) {
-    const fire = trigger.nextAfter(after);
+    const fire = nextFire(trigger, after);
     if (fire === null || fire > toInclusive) return { count, exceeded: false };
     if (count === limit) return { count, exceeded: true };
-    if (!(fire > after)) throw stuck(trigger, after);
     after = fire;
   }
+}
+
+/**
+ * `trigger.nextAfter(after)`, of a trigger that may be a user's own.
+ * @throws InvalidTriggerError when it does not move forward: whoever steps through it would step for ever.
+ */
+export function nextFire(trigger: Trigger, after: Date): Date | null {
+  const fire = trigger.nextAfter(after);
+  if (fire !== null && !(fire > after)) throw stuck(trigger, after);
+  return fire;
 }
 
 function stuck(trigger: Trigger, after: Date): InvalidTriggerError {

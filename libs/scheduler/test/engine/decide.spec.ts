@@ -45,7 +45,7 @@ function decideOne(situation: Situation): Decisions & { says: string[]; next: nu
   const isDue = job.wakeAt !== null && job.wakeAt <= after(now);
   const decisions = decide(
     { now: after(now), jobs: [{ job, isDue, active, queued, pending }] },
-    { triggerOf: () => anchored(every(interval), CREATED), slots: new Map([['default', slots]]) },
+    { canRun: () => true, triggerOf: () => anchored(every(interval), CREATED), slots: new Map([['default', slots]]) },
   );
   const says = decisions.records.map(({ status, scheduledAt, untilAt, instantCount }) =>
     untilAt === null
@@ -188,7 +188,10 @@ describe('A job that cannot be decided', () => {
       if (job.id === 'bad') throw new Error('no such zone');
       return anchored(every('1s'), CREATED);
     };
-    const { records, advances } = decide({ now: after(1), jobs: jobs() }, { triggerOf, slots: slots() });
+    const { records, advances } = decide(
+      { now: after(1), jobs: jobs() },
+      { canRun: () => true, triggerOf, slots: slots() },
+    );
     expect(records).toHaveLength(1);
     expect(advances).toMatchObject([
       { state: 'quarantined', nextRunAt: after(1), reason: expect.stringContaining('no such zone') },
@@ -207,9 +210,52 @@ describe('A job that cannot be decided', () => {
   });
 
   it('is left to others when only this node cannot compute its schedule', () => {
-    const { records, advances } = decide({ now: after(1), jobs: jobs() }, { triggerOf: () => null, slots: slots() });
+    const { records, advances } = decide(
+      { now: after(1), jobs: jobs() },
+      { canRun: () => true, triggerOf: () => null, slots: slots() },
+    );
     expect({ records, advances }).toEqual({ records: [], advances: [] });
   });
+});
+
+it('A job whose handler this node does not have is left alone, what waits of it too', () => {
+  const schedule = { kind: 'trigger' as const, trigger: every('1s'), maxRuns: null, jitterMs: 0 };
+  const draft = draftJob({ id: 'renamed', handler: 'renamed', schedule, data: null, source: 'code', settings: [] });
+  const pending = [{ id: 'waiting', isReoffered: true }];
+  const snapshot = { job: newJobRow(draft, CREATED), isDue: true, active: 1, queued: 0, pending };
+  const context = { canRun: () => false, triggerOf: () => every('1s'), slots: new Map([['default', 9]]) };
+  const nothing = { records: [], advances: [], claims: [], cancels: [] };
+  expect(decide({ now: after(1), jobs: [snapshot] }, context)).toEqual(nothing);
+});
+
+it.each([
+  ['stands still', { nextAfter: (instant: Date) => instant }],
+  ['goes back', { nextAfter: (instant: Date) => new Date(+instant - 1_000) }],
+  ['answers with the future', { lastAtOrBefore: () => after(1_000) }],
+])('A job whose own trigger %s is quarantined instead of stepping for ever', (_what, broken) => {
+  const schedule = { kind: 'trigger' as const, trigger: every('1s'), maxRuns: null, jitterMs: 0 };
+  for (const misfire of ['coalesce', 'all'] as const) {
+    const draft = draftJob({
+      id: 'own',
+      handler: 'own',
+      schedule,
+      data: null,
+      source: 'code',
+      settings: [{ misfire }],
+    });
+    const snapshot = { job: newJobRow(draft, CREATED), isDue: true, active: 0, queued: 0, pending: [] };
+    const sound = anchored(every('1s'), CREATED);
+    const trigger = {
+      nextAfter: (instant: Date) => sound.nextAfter(instant),
+      lastAtOrBefore: (at: Date, notBefore: Date) => sound.lastAtOrBefore(at, notBefore),
+      describe: () => 'mine',
+      toJSON: () => ({}),
+      ...broken,
+    };
+    const context = { canRun: () => true, triggerOf: () => trigger, slots: new Map([['default', 9]]) };
+    const [advance] = decide({ now: after(3.5), jobs: [snapshot] }, context).advances;
+    expect(advance).toMatchObject({ state: 'quarantined', reason: expect.stringContaining('"mine"') });
+  }
 });
 
 it('The more urgent job gets the last slot', () => {
@@ -219,7 +265,11 @@ it('The more urgent job gets the last slot', () => {
     return { job: newJobRow(draft, CREATED), isDue: true, active: 0, queued: 0, pending: [] };
   };
   const jobs = [snapshot('low', 0), snapshot('high', 5)];
-  const context = { triggerOf: () => anchored(every('1s'), CREATED), slots: new Map([['default', 1]]) };
+  const context = {
+    canRun: () => true,
+    triggerOf: () => anchored(every('1s'), CREATED),
+    slots: new Map([['default', 1]]),
+  };
   const { records } = decide({ now: after(1), jobs }, context);
   const running = records.find(({ status }) => status === 'running');
   expect(running?.jobUid).toBe(jobs[1]?.job.uid);

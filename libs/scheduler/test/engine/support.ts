@@ -1,6 +1,7 @@
 import { ManualClock, recordEvents } from 'nestjs-vigil-testing';
 
-import { SchedulerEngine, type EngineOptions } from '../../src/engine/scheduler-engine.js';
+import type { EngineOptions } from '../../src/engine/engine-options.js';
+import { SchedulerEngine } from '../../src/engine/scheduler-engine.js';
 import type { SchedulerEvents } from '../../src/engine/engine-events.js';
 import { HandlerRegistry, type JobHandler } from '../../src/engine/handler-registry.js';
 import { draftJob, newJobRow } from '../../src/engine/job-draft.js';

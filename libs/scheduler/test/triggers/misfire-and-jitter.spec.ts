@@ -11,12 +11,12 @@ const noon = utc('2026-11-22T12:00Z');
 
 describe('missed fires are counted', () => {
   it.each([
-    ['2026-11-22T12:00Z', '2026-11-22T15:00Z', undefined, { count: 4, exceeded: false }],
-    ['2026-11-22T12:00:00.001Z', '2026-11-22T14:59:59.999Z', undefined, { count: 2, exceeded: false }],
-    ['2026-11-22T12:00Z', '2026-11-22T11:00Z', undefined, { count: 0, exceeded: false }],
+    ['2026-11-22T12:00Z', '2026-11-22T15:00Z', 1000, { count: 4, exceeded: false }],
+    ['2026-11-22T12:00:00.001Z', '2026-11-22T14:59:59.999Z', 1000, { count: 2, exceeded: false }],
+    ['2026-11-22T12:00Z', '2026-11-22T11:00Z', 1000, { count: 0, exceeded: false }],
     ['2026-11-22T12:00Z', '2026-11-22T15:00Z', 4, { count: 4, exceeded: false }],
     ['2026-11-22T12:00Z', '2026-11-22T15:00Z', 3, { count: 3, exceeded: true }],
-    ['2000-01-01T00:00Z', '2026-11-22T15:00Z', undefined, { count: 1000, exceeded: true }],
+    ['2000-01-01T00:00Z', '2026-11-22T15:00Z', 1000, { count: 1000, exceeded: true }],
   ])('from %s to %s, both included, up to %s: %j', (from, to, limit, expected) => {
     expect(countBetween(cron('@hourly'), utc(from), utc(to), limit)).toEqual(expected);
   });
@@ -29,7 +29,7 @@ describe('missed fires are counted', () => {
       describe: () => 'stuck',
       toJSON: () => ({}),
     };
-    expect(() => countBetween(stuck, noon, utc('2027-01-01T00:00Z'))).toThrow(InvalidTriggerError);
+    expect(() => countBetween(stuck, noon, utc('2027-01-01T00:00Z'), 1000)).toThrow(InvalidTriggerError);
   });
 });
 

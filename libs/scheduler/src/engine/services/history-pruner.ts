@@ -9,6 +9,7 @@ const FIRST_AFTER_MS = 60_000;
 /** Deletes history that is older than the retention, in batches, once an hour. */
 export class HistoryPruner implements Service {
   readonly name = 'history-pruner';
+  #isFirst = true;
 
   constructor(
     private readonly store: JobStore,
@@ -18,7 +19,8 @@ export class HistoryPruner implements Service {
   ) {}
 
   async run(signal: AbortSignal, succeeded: () => void): Promise<void> {
-    await this.clock.sleep(FIRST_AFTER_MS, signal);
+    if (this.#isFirst) await this.clock.sleep(FIRST_AFTER_MS, signal);
+    this.#isFirst = false;
     while (!signal.aborted) {
       await this.session.ready();
       await this.#prune(signal);

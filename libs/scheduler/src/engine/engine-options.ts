@@ -1,0 +1,47 @@
+import type { Random } from '../clock/backoff.js';
+import type { Clock } from '../clock/clock.js';
+import type { JobStore } from '../store/job-store.js';
+import type { AroundJob } from './dispatcher.js';
+import type { EngineEvents, SchedulerState } from './engine-events.js';
+import type { JobLoggerFactory, Logger } from './engine-logger.js';
+import type { HandlerRegistry } from './handler-registry.js';
+
+export interface EngineOptions {
+  name: string;
+  nodeName: string;
+  /** Of the library; shown in the node table. */
+  version: string;
+  /** Slots by executor. */
+  concurrency: Readonly<Record<string, number>>;
+  /** false: this process manages jobs and runs none. */
+  runJobs: boolean;
+  waitForDatabase: boolean;
+  notifications: boolean;
+  leaseMs: number;
+  shutdownTimeoutMs: number;
+  retention: { succeededMs: number; otherMs: number };
+  aroundJob?: AroundJob | undefined;
+  loggerFor: JobLoggerFactory;
+  logger: Logger;
+}
+export interface EngineParts {
+  store: JobStore;
+  registry: HandlerRegistry;
+  clock: Clock;
+  random: Random;
+  /** Where listeners may have subscribed already. @default new ones */
+  events?: EngineEvents | undefined;
+}
+
+/** alive: the loop turns, also through an outage (for liveness). ready: it can claim (for readiness). */
+export interface SchedulerHealth {
+  state: SchedulerState;
+  alive: boolean;
+  ready: boolean;
+  lastPassAt: Date | null;
+  /** How late the runs of the last pass started. */
+  latenessMs: number | null;
+  reconnects: number;
+  /** Why it is not running. */
+  reason: string | null;
+}
