@@ -1,9 +1,11 @@
 // `npm start` and `npm run demo:outage`. Needs Node and nothing else: it installs and builds what is missing first.
 import { spawnSync } from 'node:child_process';
-import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+
+import { isInstalled, readJson, readText } from './installed.mjs';
 
 const PROGRAMS = { app: 'dist/main.js', demo: 'dist/outage-demo/main.js' };
 const BUILT = 'dist/.built';
@@ -30,17 +32,6 @@ function prepare() {
     run(process.execPath, ['node_modules/typescript/bin/tsc', '-b', 'tsconfig.build.json']);
     writeFileSync(BUILT, '');
   }
-}
-
-/** Whether what npm has installed is what the lock file asks for; optional packages are for other systems. */
-function isInstalled() {
-  const installed = readJson('node_modules/.package-lock.json')?.packages;
-  if (!installed) return false;
-  const wanted = Object.entries(readJson('package-lock.json').packages);
-  return wanted.every(([path, { version, optional, devOptional, link, resolved }]) => {
-    if (!path.startsWith('node_modules/') || optional || devOptional) return true;
-    return link ? installed[path]?.resolved === resolved : installed[path]?.version === version;
-  });
 }
 
 function isBuilt() {
@@ -120,13 +111,4 @@ function fail(message) {
   console.error(message);
   rmSync(LOCK, { force: true });
   process.exit(1);
-}
-
-function readJson(path) {
-  const text = readText(path);
-  return text === '' ? undefined : JSON.parse(text);
-}
-
-function readText(path) {
-  return existsSync(path) ? readFileSync(path, 'utf8') : '';
 }

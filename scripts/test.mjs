@@ -1,9 +1,11 @@
 // `npm test`: everything that is checked, on a fresh clone too. Ends with a line `N passed, M failed`.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, mkdtempSync } from 'node:fs';
+import { readFileSync, rmSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+
+import { isInstalled } from './installed.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const only = process.argv.slice(2);
@@ -14,7 +16,8 @@ function run(command, args) {
 }
 const bin = (name) => join('node_modules', '.bin', name);
 
-if (!existsSync(join(root, 'node_modules', '.package-lock.json'))) {
+process.chdir(root);
+if (!isInstalled()) {
   console.log('Installing dependencies …');
   if (!run('npm', ['ci'])) process.exit(1);
 }

@@ -1,8 +1,8 @@
 // The only public door, grouped by floor.
 
 // triggers
-export { cron } from './triggers/cron.trigger.js';
-export { every } from './triggers/interval.trigger.js';
+export { cron, type CronOptions } from './triggers/cron.trigger.js';
+export { every, type IntervalOptions } from './triggers/interval.trigger.js';
 export { at } from './triggers/date.trigger.js';
 export { parseTrigger } from './triggers/trigger-spec.js';
 export { InvalidTriggerError, type DstRule, type Duration, type Trigger } from './triggers/trigger.js';
@@ -10,14 +10,26 @@ export { InvalidTriggerError, type DstRule, type Duration, type Trigger } from '
 // clock
 export { systemClock, type Clock } from './clock/clock.js';
 
-// store
+// store: what callers see, and the port with all it needs, for a store of your own
+export type { Backoff, JobEntity, JobState, MisfirePolicy, NodeLossPolicy } from './store/job.entity.js';
+export type { OverlapPolicy, RetryPolicy } from './store/job.entity.js';
+export type {
+  ErrorRecord,
+  ExecutionKind,
+  ExecutionStatus,
+  JobExecutionEntity,
+  ProgressRecord,
+} from './store/job-execution.entity.js';
 export type * from './store/job-store.js';
 export * from './store/errors.js';
 export { MemoryJobStore } from './store/memory-job.store.js';
-export type { MigrationMode, SchedulerConnection } from './store/store-options.js';
+export { TypeOrmJobStore } from './store/typeorm-job.store.js';
+export type { TypeOrmJobStoreOptions } from './store/store-options.js';
 
 // engine
 export * from './engine/job-context.js';
+export type { AroundJob } from './engine/dispatcher.js';
+export type { Logger } from './engine/engine-logger.js';
 export { InvalidJobError, type JobPolicies, type JobSettings } from './engine/job-settings.js';
 export type { ExecutionInfo, JobInfo } from './engine/info.js';
 export type { SchedulerEvents, SchedulerState } from './engine/engine-events.js';
@@ -29,6 +41,7 @@ export { SCHEDULER_OPTIONS, SchedulerOptionsError, type SchedulerModuleOptions }
 export { InjectScheduler, JobHandler, OnSchedulerEvent, ScheduledJob } from './module/scheduled-job.decorator.js';
 export { SchedulerService } from './module/scheduler.service.js';
 export { SchedulerNotStartedError } from './module/scheduler.runtime.js';
+export { SCHEDULER_CLOCK } from './module/scheduler.clock.js';
 export { getSchedulerToken } from './module/scheduler.token.js';
 export type { DataOf, HandlerMethod, JsonSafe } from './module/handler-method.js';
 export type { Once, Recurrence } from './module/job-timing.js';
