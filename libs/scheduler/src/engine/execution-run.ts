@@ -123,7 +123,7 @@ export class RunContext extends JobContext<unknown> {
     const isNumber = typeof fraction === 'number' && Number.isFinite(fraction);
     this.onProgress({
       fraction: isNumber ? Math.min(1, Math.max(0, fraction)) : 0,
-      message: message === undefined ? null : storable(String(message)).slice(0, MAX_PROGRESS_MESSAGE),
+      message: message === undefined ? null : storable(String(message).slice(0, MAX_PROGRESS_MESSAGE)),
     });
   }
 }

@@ -3,6 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { JobEntity } from '../store/job.entity.js';
 import { anchored } from '../triggers/interval.trigger.js';
 import { at } from '../triggers/date.trigger.js';
+import { shown } from '../triggers/instant.js';
 import { wakeAfterJitter } from '../triggers/jitter.js';
 import type { Trigger } from '../triggers/trigger.js';
 import { notJson } from './json.js';
@@ -51,7 +52,7 @@ const MAX_JITTER_MS = 2 ** 31 - 1;
 export function draftJob(input: JobDraftInput): JobDraft {
   const { id, handler, schedule, data, source } = input;
   if (typeof id !== 'string' || id === '' || id.length > MAX_ID_LENGTH || notJson(id, 'id') !== null) {
-    throw new InvalidJobError(`A job's id is ${JSON.stringify(id)}. Write a text of 1 to ${MAX_ID_LENGTH} characters.`);
+    throw new InvalidJobError(`A job's id is ${shown(id)}. Write a text of 1 to ${MAX_ID_LENGTH} characters.`);
   }
   const where = `Job "${id}"`;
   if (schedule.kind === 'trigger') checkBounds(where, schedule);

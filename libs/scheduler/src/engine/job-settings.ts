@@ -6,6 +6,8 @@ import type {
   OverlapPolicy,
   RetryPolicy,
 } from '../store/job.entity.js';
+import { shown } from '../triggers/instant.js';
+import { notJson } from './json.js';
 
 /** How runs of a job behave. Precedence: built-in, module `defaults`, `@JobHandler`, `@ScheduledJob` or `addJob`. */
 export interface JobPolicies {
@@ -77,7 +79,7 @@ export function resolveSettings(where: string, ...layers: readonly (JobSettings 
   }
   for (const [key, value] of Object.entries(resolved)) {
     const complaint = CHECKS[key as keyof JobSettings](value);
-    if (complaint !== null) throw new InvalidJobError(`${where}: ${key} is ${show(value)}. ${complaint}`);
+    if (complaint !== null) throw new InvalidJobError(`${where}: ${key} is ${shown(value)}. ${complaint}`);
   }
   return resolved;
 }
@@ -128,6 +130,7 @@ const oneOf =
   (value) =>
     values.includes(value as string) ? null : `Write one of ${values.map((each) => `'${each}'`).join(', ')}.`;
 const MAX_INSTANCES = 1_000_000;
+const MAX_ATTEMPTS = 1_000_000;
 
 const CHECKS: Record<keyof JobSettings, Check> = {
   misfire: oneOf('coalesce', 'skip', 'all'),
@@ -138,31 +141,30 @@ const CHECKS: Record<keyof JobSettings, Check> = {
   retry: checkRetry,
   timeoutMs: milliseconds(1, LONGEST_TIMEOUT_MS),
   onNodeLoss: oneOf('rerun', 'abandon'),
-  description: (value) => (typeof value === 'string' ? null : 'Write a text.'),
+  description: text,
   tags: (value) =>
-    Array.isArray(value) && value.every((tag) => typeof tag === 'string') ? null : 'Write a list of texts.',
+    Array.isArray(value) && value.every((tag) => text(tag) === null) ? null : 'Write a list of texts (without U+0000).',
   priority: (value) =>
     Number.isSafeInteger(value) && Math.abs(value as number) < 2 ** 31 ? null : 'Write a whole number.',
   executor: (value) =>
     typeof value === 'string' && /^[^@]+$/.test(value) ? null : `Write a name from the module's executors.`,
 };
 
+function text(value: unknown): string | null {
+  const isText = typeof value === 'string' && notJson(value) === null;
+  return isText ? null : 'Write a text (without U+0000 and halves of surrogate pairs).';
+}
+
 function checkRetry(value: unknown): string | null {
   const example = `Write { maxAttempts: 3, backoff: { kind: 'exponential', delayMs: 1_000 } }`;
   if (typeof value !== 'object' || value === null) return `${example}.`;
   const { maxAttempts, backoff } = value as Partial<RetryPolicy>;
-  if (whole(1)(maxAttempts) !== null) return `${example}; maxAttempts counts the first run too and is at least 1.`;
+  if (whole(1)(maxAttempts) !== null || (maxAttempts as number) > MAX_ATTEMPTS) {
+    return `${example}; maxAttempts counts the first run too, and is 1 to ${MAX_ATTEMPTS}.`;
+  }
   if (backoff === undefined) return null;
   const isKnown = oneOf('exponential', 'linear', 'fixed')(backoff.kind) === null;
   const isTimed = milliseconds(0)(backoff.delayMs) === null;
   const isBounded = backoff.maxDelayMs === undefined || milliseconds(0)(backoff.maxDelayMs) === null;
   return isKnown && isTimed && isBounded ? null : `${example}.`;
-}
-
-function show(value: unknown): string {
-  try {
-    return JSON.stringify(value) ?? String(value);
-  } catch {
-    return String(value);
-  }
 }

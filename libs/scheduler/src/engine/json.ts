@@ -1,5 +1,7 @@
 /** The longest result that is stored whole, in characters of JSON. */
 const MAX_RESULT_LENGTH = 64 * 1024;
+/** How deep `data` may be nested. */
+const DEEPEST = 100;
 const MAX_MESSAGE_LENGTH = 8 * 1024;
 const MAX_STACK_LENGTH = 16 * 1024;
 
@@ -8,6 +10,8 @@ const MAX_STACK_LENGTH = 16 * 1024;
  * U+0000 and half a surrogate pair.
  */
 export function notJson(value: unknown, path = 'data', ancestors: readonly unknown[] = []): string | null {
+  if (ancestors.length > DEEPEST) return `${path.slice(0, 100)}… is nested more than ${DEEPEST} deep`;
+  if (value === undefined && path.endsWith(']')) return `${path} is undefined, which would come back as null`;
   if (value === null || value === undefined || typeof value === 'boolean') return null;
   if (typeof value === 'string') return textProblem(value, path);
   if (typeof value === 'number') return Number.isFinite(value) ? null : `${path} is ${value}, which JSON has not`;
@@ -62,8 +66,8 @@ export function describeError(thrown: unknown): { name: string; message: string;
 }
 
 function bounded(text: string, length: number): string {
-  const clean = redact(storable(text));
-  return clean.length <= length ? clean : `${clean.slice(0, length)}… (${clean.length} characters)`;
+  const clean = redact(text);
+  return storable(clean.length <= length ? clean : `${clean.slice(0, length)}… (${clean.length} characters)`);
 }
 
 function redact(text: string): string {

@@ -51,7 +51,7 @@ export class NodeSession {
   }
 
   async #syncJobs(): Promise<void> {
-    await this.store.syncJobs(this.#incarnation, this.registry.declaredJobs, (input) => {
+    await this.store.syncJobs(this.registry.declaredJobs, (input) => {
       const draft = this.registry.draftOf(input.declared.id);
       return draft === undefined ? null : reconcileJob(draft, input);
     });

@@ -17,6 +17,7 @@ const EVENTS = Object.keys({
   'execution.timed-out': true,
   'execution.abandoned': true,
   'execution.taken-over': true,
+  'execution.rescued': true,
   'execution.progress': true,
   'scheduler.state': true,
   'scheduler.failure': true,

@@ -45,7 +45,8 @@ export type JobRequest = JobSettings &
 const JOB_KEYS = ['id', 'handler', 'data', 'paused', 'at', 'in', ...RECURRENCE_KEYS, ...SETTING_KEYS];
 
 /** Checks everything that can be checked without the database. Throws `InvalidJobError` and `InvalidTriggerError`. */
-export function draftAdded(request: JobRequest, { catalog, options, registry }: SchedulerRuntime): JobDraft {
+export function draftAdded(request: JobRequest, runtime: SchedulerRuntime): JobDraft {
+  const { catalog, options, registry } = runtime;
   const stranger = strangerIn(request, JOB_KEYS);
   if (stranger !== null) throw new InvalidJobError(`addJob: ${stranger}`);
   const { id = randomUUID(), data, paused } = request;
@@ -61,8 +62,11 @@ export function draftAdded(request: JobRequest, { catalog, options, registry }: 
     settings: [options.defaults, handler.settings, request],
   });
   checkExecutor(draft.settings, options);
-  if (registry.draftOf(id) === undefined) return draft;
-  throw new InvalidJobError(`addJob: "${id}" is the id of a @ScheduledJob. Give the new job another id.`);
+  if (registry.draftOf(id) !== undefined) {
+    throw new InvalidJobError(`addJob: "${id}" is the id of a @ScheduledJob. Give the new job another id.`);
+  }
+  if (!catalog.known.some(({ key }) => key === handler.key)) runtime.foreignHandler(handler.key);
+  return draft;
 }
 
 function handlerIn(handler: unknown, catalog: SchedulerRuntime['catalog']): { key: string; settings: JobSettings } {

@@ -63,6 +63,8 @@ export class SchedulerLifecycle {
   async #boot(): Promise<void> {
     const runtimes = this.schedulers.all;
     for (const runtime of runtimes) await runtime.build();
+    // the application was closed while a factory was asked
+    if (this.#closed.signal.aborted) return;
     const started = runtimes.filter(({ options }) => options.autoStart);
     const results = await Promise.allSettled(started.map((runtime) => runtime.start()));
     const failure = results.find((result) => result.status === 'rejected');

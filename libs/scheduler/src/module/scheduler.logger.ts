@@ -61,6 +61,7 @@ export class SchedulerLogger {
         `${ofJob(execution)} was taken over by another node while it ran here: the other one's outcome counts, this one's is not recorded.`,
       ),
     );
+    events.on('execution.rescued', (rescued) => logger.warn(rescuedLine(rescued)));
   }
 
   /** The first failure at once, then at most one line a minute, also when it comes and goes. */
@@ -103,6 +104,16 @@ function failureLine({ execution, retryAt }: SchedulerEvents['execution.failed']
   const why = error === null ? 'unknown error' : `${error.name}: ${error.message}`;
   const next = retryAt === null ? 'There is no further attempt' : `The next attempt is at ${retryAt.toISOString()}`;
   return `${ofJob(execution)} failed at attempt ${attempt}: ${why}. ${next}.`;
+}
+
+const AFTER_RESCUE: Record<SchedulerEvents['execution.rescued']['status'], string> = {
+  pending: 'It will be run again.',
+  abandoned: 'It will not be run again: its job says so with onNodeLoss, or it took down too many processes.',
+  cancelled: 'It is cancelled: it had been asked to stop, or its job is gone.',
+};
+
+function rescuedLine({ executionId, jobId, status }: SchedulerEvents['execution.rescued']): string {
+  return `Job "${jobId}" (execution ${executionId}) was running on a node that died. ${AFTER_RESCUE[status]}`;
 }
 
 function missedLine(execution: ExecutionInfo): string {

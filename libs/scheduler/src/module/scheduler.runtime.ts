@@ -1,10 +1,9 @@
-import { createRequire } from 'node:module';
-
 import { withDeadline, type Clock } from '../clock/clock.js';
 import { EngineEvents, listenerFailureTo } from '../engine/engine-events.js';
 import { HandlerRegistry } from '../engine/handler-registry.js';
 import { DEFAULT_EXECUTOR } from '../engine/job-settings.js';
-import { SchedulerEngine, type SchedulerHealth } from '../engine/scheduler-engine.js';
+import type { SchedulerHealth } from '../engine/engine-options.js';
+import { SchedulerEngine } from '../engine/scheduler-engine.js';
 import { JobStoreUnavailableError } from '../store/errors.js';
 import type { JobStore } from '../store/job-store.js';
 import { draftDeclared, type Resolve } from './job-definition.js';
@@ -12,6 +11,7 @@ import { QuietLogger } from './quiet-logger.js';
 import type { SchedulerCatalog } from './scheduler.catalog.js';
 import { SchedulerLogger } from './scheduler.logger.js';
 import { DEFAULT_SCHEDULER, type ResolvedOptions } from './scheduler.options.js';
+import { VERSION } from './version.js';
 
 /** What the application gives a scheduler once its providers exist. */
 export interface RuntimeParts {
@@ -24,8 +24,6 @@ export interface RuntimeParts {
 export class SchedulerNotStartedError extends Error {
   override readonly name = 'SchedulerNotStartedError';
 }
-
-const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
 
 const STOPPED: SchedulerHealth = {
   state: 'stopped',
@@ -46,7 +44,9 @@ export class SchedulerRuntime {
   #building: Promise<SchedulerEngine> | null = null;
   #engine: SchedulerEngine | null = null;
   #phase: 'idle' | 'started' | 'stopped' = 'idle';
+  #starts = 0;
   #isOpen = false;
+  readonly #foreignHandlers = new Set<string>();
 
   constructor(
     readonly options: ResolvedOptions,
@@ -86,6 +86,7 @@ export class SchedulerRuntime {
   async start(): Promise<void> {
     const engine = await this.build();
     this.#phase = 'started';
+    this.#starts += 1;
     try {
       await engine.start();
     } catch (error) {
@@ -94,12 +95,13 @@ export class SchedulerRuntime {
     }
   }
 
-  /** Never rejects. */
+  /** Never rejects. A start that comes meanwhile has the last word. */
   async shutdown(): Promise<void> {
+    const starts = this.#starts;
     if (this.#phase === 'started') await this.#engine?.shutdown();
     else await this.#parts?.store.close();
-    this.#phase = 'stopped';
     this.#isOpen = false;
+    if (this.#starts === starts) this.#phase = 'stopped';
   }
 
   /**
@@ -128,6 +130,17 @@ export class SchedulerRuntime {
 
   cancel(executionId: string): void {
     this.#engine?.cancel(executionId);
+  }
+
+  /** A job was added for a handler that this process does not have: on purpose, or by a slip. Told once. */
+  foreignHandler(key: string): void {
+    if (this.#foreignHandlers.has(key)) return;
+    this.#foreignHandlers.add(key);
+    const known = this.catalog.known.map((handler) => handler.key).join(', ') || 'none';
+    this.#logger.warn(
+      `addJob: no handler of this process has the key "${key}"; its jobs wait for a process that has one. ` +
+        `If there is none, correct the key. Handlers here: ${known}.`,
+    );
   }
 
   #prepared(): RuntimeParts {
@@ -163,7 +176,7 @@ export class SchedulerRuntime {
     const named = Object.entries(executors).map(([name, executor]) => [name, executor.concurrency] as const);
     return {
       ...options,
-      version,
+      version: VERSION,
       concurrency: { [DEFAULT_EXECUTOR]: concurrency, ...Object.fromEntries(named) },
       logger: this.#logger,
       loggerFor: (jobId: string) => new QuietLogger(`Job ${jobId}`),

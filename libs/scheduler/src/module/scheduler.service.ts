@@ -4,7 +4,7 @@ import type { SchedulerEvents, SchedulerState } from '../engine/engine-events.js
 import { executionInfo, jobInfo, type ExecutionInfo, type JobInfo } from '../engine/info.js';
 import { newJobRow } from '../engine/job-draft.js';
 import { InvalidJobError } from '../engine/job-settings.js';
-import type { SchedulerHealth } from '../engine/scheduler-engine.js';
+import type { SchedulerHealth } from '../engine/engine-options.js';
 import { ExecutionNotFoundError } from '../store/errors.js';
 import type { ConflictRule, ExecutionFilter, JobChange, JobFilter, Page } from '../store/job-store.js';
 import type { JobEntity } from '../store/job.entity.js';
@@ -37,7 +37,9 @@ type JobEvent = Extract<keyof SchedulerEvents, `job.${string}`>;
  * What an application does with its scheduler. With the database away a call rejects within `callTimeoutMs` with
  * `JobStoreUnavailableError`, whose `outcome` says whether anything can have been written; before `start()` and after
  * `shutdown()` with `SchedulerNotStartedError`; with arguments that cannot work, with `InvalidJobError` or
- * `InvalidTriggerError`.
+ * `InvalidTriggerError`; with an id that is taken, with `JobConflictError`; with a `manager` that is in no transaction or
+ * on another database, with `CallerTransactionError`; and with a store that will not work as configured, with
+ * `JobStoreConfigurationError`.
  */
 export class SchedulerService {
   constructor(private readonly runtime: SchedulerRuntime) {}

@@ -1,6 +1,7 @@
-import { sqlStateOf } from './database-errors.js';
+import { type Clock, withDeadline } from '../clock/clock.js';
+import { Outage, queryError, sqlStateOf } from './database-errors.js';
 import type { Row } from './entity-rows.js';
-import { CallerTransactionError } from './errors.js';
+import { CallerTransactionError, JobStoreUnavailableError } from './errors.js';
 import type { TransactionHandle } from './job-store.js';
 import type { Query } from './lease.js';
 import type { Tables } from './tables.js';
@@ -9,17 +10,41 @@ const NO_ACTIVE_TRANSACTION = '25P01';
 /** No such table, no such schema, no right to look: not the database, or not the user, that the scheduler knows. */
 const ELSEWHERE = new Set(['42P01', '3F000', '42501']);
 
+export interface CallersTransaction {
+  manager: TransactionHandle;
+  tables: Tables;
+  schedulerUid: string;
+  clock: Clock;
+  callTimeoutMs: number;
+}
+
 /**
  * Writes inside the caller's transaction. The savepoint proves that there is one, and undoes our part of it when that
- * fails, so that the caller may go on.
+ * fails, so that the caller may go on. One that does not answer in time hears nothing more: the caller may have gone on.
  */
 export async function inCallersTransaction<T>(
-  manager: TransactionHandle,
+  { manager, tables, schedulerUid, clock, callTimeoutMs }: CallersTransaction,
+  work: (query: Query) => Promise<T>,
+): Promise<T> {
+  const givenUp = new AbortController();
+  const query = queryOf(manager, givenUp.signal);
+  const late = (): Error => {
+    const error = new JobStoreUnavailableError(
+      `The transaction given as manager did not answer within ${callTimeoutMs} ms. Roll it back, and try again.`,
+      'unknown',
+    );
+    givenUp.abort(error);
+    return error;
+  };
+  return await withDeadline(clock, callTimeoutMs, inSavepoint(query, tables, schedulerUid, work), late);
+}
+
+async function inSavepoint<T>(
+  query: Query,
   tables: Tables,
   schedulerUid: string,
   work: (query: Query) => Promise<T>,
 ): Promise<T> {
-  const query = queryOf(manager);
   await openSavepoint(query);
   try {
     await checkSameDatabase(query, tables, schedulerUid);
@@ -27,7 +52,7 @@ export async function inCallersTransaction<T>(
     await query('RELEASE SAVEPOINT vigil_call');
     return value;
   } catch (error) {
-    await undo(query);
+    if (!(error instanceof JobStoreUnavailableError)) await undo(query);
     throw error;
   }
 }
@@ -54,7 +79,7 @@ async function checkSameDatabase(query: Query, { scheduler, schema }: Tables, sc
   if (String(rows[0]?.uid) !== schedulerUid) throw elsewhere;
 }
 
-/** When the connection is lost there is nothing to undo, and the error that says so is the one to show. */
+/** When that fails too, the error that came before is the one to show. */
 async function undo(query: Query): Promise<void> {
   try {
     await query('ROLLBACK TO SAVEPOINT vigil_call');
@@ -65,12 +90,26 @@ async function undo(query: Query): Promise<void> {
 }
 
 /** TypeORM gives rows, and for UPDATE and DELETE rows with their number. */
-function queryOf(manager: TransactionHandle): Query {
+function queryOf(manager: TransactionHandle, givenUp: AbortSignal): Query {
   return async (sql, parameters) => {
-    const answer = await manager.query(sql, parameters && [...parameters]);
+    givenUp.throwIfAborted();
+    const answer = await manager.query(sql, parameters && [...parameters]).catch((error: unknown) => {
+      throw errorOf(error);
+    });
     const list: unknown[] = Array.isArray(answer) ? answer : [];
     const isCounted = list.length === 2 && Array.isArray(list[0]) && typeof list[1] === 'number';
     const rows = (isCounted ? list[0] : list) as Row[];
     return { rows, rowCount: isCounted ? Number(list[1]) : rows.length, command: '' };
   };
+}
+
+/** What the server said is the caller's own to see. Without its connection the transaction is gone, and all of it. */
+function errorOf(error: unknown): unknown {
+  const meaning = sqlStateOf(error) === undefined ? queryError(error, (text) => text) : error;
+  if (!(meaning instanceof Outage)) return meaning;
+  return new JobStoreUnavailableError(
+    `The transaction given as manager lost its connection: ${meaning.message}. Begin another one.`,
+    'not-written',
+    { cause: meaning.cause },
+  );
 }

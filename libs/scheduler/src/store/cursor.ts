@@ -19,6 +19,16 @@ export function decodeCursor(cursor: string, length: number): CursorKey {
   throw new RangeError(`${JSON.stringify(cursor)} is no cursor. Give back nextCursor of the page before, unchanged.`);
 }
 
+/** @throws RangeError when it is not a scheduled instant and an id */
+export function decodeExecutionCursor(cursor: string): CursorKey {
+  const key = decodeCursor(cursor, 2);
+  const [at = '', id = ''] = key;
+  if (!Number.isNaN(Date.parse(at)) && /^[0-9a-f-]{36}$/i.test(id)) return key;
+  throw new RangeError(
+    `${JSON.stringify(cursor)} is no cursor of executions. Give back nextCursor of the page before.`,
+  );
+}
+
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -64,10 +64,23 @@ export function openingError(error: unknown, place: string, redact: (text: strin
   const cause = plainCause(root, redact);
   const advice = adviceFor(root);
   if (advice) return new JobStoreConfigurationError(`PostgreSQL at ${place}: ${cause.message}. ${advice}`, { cause });
+  if (isDefect(root)) {
+    return new JobStoreConfigurationError(
+      `PostgreSQL at ${place}: ${cause.name}: ${cause.message}. This is a defect of the scheduler, or there are ` +
+        'two versions of TypeORM in one process: see "npm ls typeorm".',
+      { cause },
+    );
+  }
   if (error instanceof JobStoreUnavailableError) return error;
   const outage = queryError(error, redact);
   if (outage instanceof Outage) return unavailable(outage, place, 'not-written');
   return new JobStoreConfigurationError(`PostgreSQL at ${place}: ${cause.message}`, { cause });
+}
+
+/** By name: an outage carries a plain copy of its cause. */
+function isDefect(error: unknown): boolean {
+  if (!(error instanceof Error) || sqlStateOf(error) !== undefined) return false;
+  return ['TypeError', 'ReferenceError', 'SyntaxError'].includes(error.name);
 }
 
 function adviceFor(error: unknown): string | undefined {

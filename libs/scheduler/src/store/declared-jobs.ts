@@ -7,7 +7,7 @@ import type { Query } from './lease.js';
 import { notifyIfSoon } from './notifications.js';
 import type { Tables } from './tables.js';
 
-type Reconcile = Parameters<JobStore['syncJobs']>[2];
+type Reconcile = Parameters<JobStore['syncJobs']>[1];
 
 /** Replicas that boot together bring their jobs in one after the other. */
 const SYNC_LOCK = 736_122_581;

@@ -1,4 +1,4 @@
-import { decodeCursor, encodeCursor, pageSize } from './cursor.js';
+import { decodeCursor, decodeExecutionCursor, encodeCursor, pageSize } from './cursor.js';
 import { decodeRow, type Row, selectList } from './entity-rows.js';
 import { readExecution } from './execution-writes.js';
 import { JobAttemptEntity } from './job-attempt.entity.js';
@@ -53,7 +53,7 @@ export async function readExecutionPage(
   where.add('e.scheduled_at >= $', filter.from);
   where.add('e.scheduled_at < $', filter.to);
   if (filter.cursor !== undefined)
-    where.add('(e.scheduled_at, e.id) < ($::timestamptz, $::uuid)', ...executionKey(filter.cursor));
+    where.add('(e.scheduled_at, e.id) < ($::timestamptz, $::uuid)', ...decodeExecutionCursor(filter.cursor));
   const limit = pageSize(filter.limit);
   const { rows } = await query(
     `SELECT ${selectList(JobExecutionEntity, 'e')} FROM ${tables.execution} e ${where.sql}
@@ -62,15 +62,6 @@ export async function readExecutionPage(
   );
   const found = page(rows, limit, JobExecutionEntity, ({ scheduledAt, id }) => [scheduledAt.toISOString(), id]);
   return { ...found, items: await withAttempts(query, tables, found.items) };
-}
-
-function executionKey(cursor: string): readonly string[] {
-  const key = decodeCursor(cursor, 2);
-  const [at = '', id = ''] = key;
-  if (!Number.isNaN(Date.parse(at)) && /^[0-9a-f-]{36}$/i.test(id)) return key;
-  throw new RangeError(
-    `${JSON.stringify(cursor)} is no cursor of executions. Give back nextCursor of the page before.`,
-  );
 }
 
 export async function readExecutionWithAttempts(

@@ -115,7 +115,8 @@ export interface OutcomeRecord {
   durationMs: number;
 }
 export type OutcomeVerdict =
-  | { kind: 'written' }
+  /** `status`: what it is now. A retry of what was asked to stop, or of a job that is gone, was written as `cancelled`. */
+  | { kind: 'written'; status: OutcomeRecord['status'] }
   /** The execution was taken over, cancelled past its grace, or removed: this outcome does not count. */
   | { kind: 'fenced' };
 
@@ -257,7 +258,6 @@ export interface JobStore {
    * it returns the row to write, or null to leave it.
    */
   syncJobs(
-    incarnation: string,
     declared: readonly DeclaredJob[],
     reconcile: (input: {
       declared: DeclaredJob;
@@ -282,6 +282,9 @@ export interface JobStore {
   getExecution(id: string): Promise<ExecutionWithAttempts | null>;
   getExecutions(filter: ExecutionFilter): Promise<Page<ExecutionWithAttempts>>;
 
-  /** Deletes executions that finished longer ago, and run-time jobs that finished as long ago, in batches. Returns how many rows went. */
+  /**
+   * Deletes executions that finished longer ago, run-time jobs that finished as long ago, and versions of declared jobs
+   * that nobody has any more: at most one batch of each kind. Returns how many rows went; call again until it is 0.
+   */
   prune(retention: { succeededMs: number; otherMs: number }): Promise<number>;
 }

@@ -59,7 +59,22 @@ export async function upsertJobs(query: Query, tables: Tables, jobs: readonly Jo
     .join(', ');
   const conflict = `ON CONFLICT (id) DO UPDATE SET ${set}, version = j.version + 1,
     last_instant = greatest(j.last_instant, excluded.last_instant)`;
-  return await writeJobs(query, tables, jobs, conflict);
+  const written = await writeJobs(query, tables, jobs, conflict);
+  await moveWaiting(query, tables, written);
+  return written;
+}
+
+/** What waits goes with its job to the nodes that can run it now. The job is locked before its executions. */
+async function moveWaiting(query: Query, tables: Tables, jobs: readonly JobEntity[]): Promise<void> {
+  if (jobs.length === 0) return;
+  const { rows } = await query(
+    `WITH moved AS (
+       UPDATE ${tables.execution} e SET capability = j.capability FROM ${tables.job} j
+       WHERE j.uid = ANY($1::uuid[]) AND e.job_uid = j.uid AND e.status = 'pending' AND e.capability <> j.capability
+       RETURNING 1) SELECT count(*) AS moved FROM moved`,
+    [jobs.map(({ uid }) => uid)],
+  );
+  if (Number(rows[0]?.moved ?? 0) > 0) await notify(query, tables);
 }
 
 async function writeJobs(
@@ -94,9 +109,11 @@ export async function changeJob(
   change: (job: JobEntity, now: Date) => JobChange | null,
 ): Promise<JobEntity> {
   const { job, now } = await lockJob(query, tables, id);
+  const { capability } = job;
   const wanted = change(job, now);
   if (!wanted) return await readLocked(query, tables, id);
   const changed = await updateJob(query, tables, id, wanted.set);
+  if (changed.capability !== capability) await moveWaiting(query, tables, [changed]);
   const records = wanted.records ?? [];
   await insertUnclaimed(query, tables, changed, records, now);
   if (records.some(({ status }) => status === 'pending')) await notify(query, tables);

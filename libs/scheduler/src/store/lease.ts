@@ -31,7 +31,7 @@ const asText = { getTypeParser: () => (value: unknown) => value };
 /** A client is reused, its listener is added once. */
 const withErrorListener = new WeakSet<object>();
 
-/** One connection, taken for one piece of work, and never given back to the pool once it failed. */
+/** One connection, taken for one piece of work, and never given back to the pool once it failed under that. */
 export class Lease {
   /** Rejects when the connection is lost or given up; work on it must not be waited for any longer. */
   readonly #failed: Promise<never>;
@@ -59,7 +59,7 @@ export class Lease {
     return this.#runner;
   }
 
-  /** Takes a connection. A connection that comes after the lease was given up is destroyed. */
+  /** Takes a connection. One that comes after the lease was given up goes back: nothing was sent on it. */
   async connect(): Promise<void> {
     try {
       this.#runner = this.dataSource.createQueryRunner('master');
@@ -67,11 +67,11 @@ export class Lease {
     } catch (error) {
       throw connectError(error, this.redact);
     }
-    this.#listenForErrors(this.#client);
     if (this.#failure) {
-      destroy(this.#client);
+      void this.#runner.release().catch(() => {});
       throw this.#failure;
     }
+    this.#listenForErrors(this.#client);
   }
 
   readonly query: Query = async (sql, parameters) => {

@@ -53,7 +53,11 @@ export class MemoryJobStore implements JobStore {
   listen(onWake: () => void, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return resolve();
-      const end = (): void => void this.#listeners.delete(listener);
+      const end = (): void => {
+        this.#listeners.delete(listener);
+        signal.removeEventListener('abort', stop);
+      };
+      const stop = (): void => resolve(end());
       const listener = (): void => {
         try {
           onWake();
@@ -63,7 +67,7 @@ export class MemoryJobStore implements JobStore {
         }
       };
       this.#listeners.add(listener);
-      signal.addEventListener('abort', () => resolve(end()), { once: true });
+      signal.addEventListener('abort', stop, { once: true });
       listener();
     });
   }
@@ -106,11 +110,7 @@ export class MemoryJobStore implements JobStore {
     return this.#announce((data, now) => nodes.rescue(data, incarnation, beat, now));
   }
 
-  async syncJobs(
-    _incarnation: string,
-    declared: readonly DeclaredJob[],
-    reconcile: Parameters<JobStore['syncJobs']>[2],
-  ) {
+  async syncJobs(declared: readonly DeclaredJob[], reconcile: Parameters<JobStore['syncJobs']>[1]) {
     return this.#announce((data, now) => declared.flatMap((each) => jobs.syncJob(data, each, reconcile, now) ?? []));
   }
 

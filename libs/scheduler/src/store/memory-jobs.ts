@@ -6,7 +6,7 @@ import { throughJson, type ExecutionRow, type JobRow, type MemoryData } from './
 import { isLeaseOver } from './memory-nodes.js';
 import { later } from './memory-pass.js';
 
-type Reconcile = Parameters<JobStore['syncJobs']>[2];
+type Reconcile = Parameters<JobStore['syncJobs']>[1];
 
 export function syncJob(data: MemoryData, declared: DeclaredJob, reconcile: Reconcile, now: Date): JobRow | null {
   const inForce = versionInForce(data, declared, now);
@@ -34,6 +34,7 @@ export function changeJob(
   if (!wanted) return job;
   const set = Object.fromEntries(Object.entries(wanted.set).filter(([, value]) => value !== undefined));
   const changed = data.putJob({ ...job, ...set, id: job.id, uid: job.uid, version: job.version + 1 });
+  moveWaiting(data, changed);
   for (const execution of wanted.records ?? []) insertUnclaimed(data, changed, execution, now);
   return changed;
 }
@@ -71,7 +72,7 @@ export function cancelExecution(data: MemoryData, id: string, reason: string | n
 
 /** The new row in place of the old: still the same job, so its instants and what is active of it stay its own. */
 function edit(data: MemoryData, existing: JobRow, row: JobRow): JobRow {
-  return data.putJob({
+  const edited = data.putJob({
     ...row,
     id: existing.id,
     uid: existing.uid,
@@ -79,6 +80,15 @@ function edit(data: MemoryData, existing: JobRow, row: JobRow): JobRow {
     lastInstant: later(existing.lastInstant, row.lastInstant),
     version: existing.version + 1,
   });
+  moveWaiting(data, edited);
+  return edited;
+}
+
+/** What waits goes with its job to the nodes that can run it now. */
+function moveWaiting(data: MemoryData, { uid, capability }: JobRow): void {
+  for (const row of data.active(uid)) {
+    if (row.status === 'pending' && row.capability !== capability) data.putExecution({ ...row, capability });
+  }
 }
 
 function insertUnclaimed(data: MemoryData, job: JobRow, execution: NewExecution, now: Date): void {

@@ -6,7 +6,8 @@ import type { ExecutionRow, MemoryData } from './memory-data.js';
 export function completeOne(data: MemoryData, outcome: OutcomeRecord, now: Date): OutcomeVerdict {
   const row = data.execution(outcome.executionId);
   if (!row || !isRunningUnder(row, outcome.leaseEpoch)) {
-    return { kind: row && wasWritten(data, row, outcome.leaseEpoch) ? 'written' : 'fenced' };
+    const before = row ? writtenBefore(data, row, outcome.leaseEpoch) : null;
+    return before ? { kind: 'written', status: before } : { kind: 'fenced' };
   }
   const status = fateOf(data, row, outcome);
   const attempt = outcome.spendsAttempt ? row.attempt : row.attempt - 1;
@@ -16,7 +17,7 @@ export function completeOne(data: MemoryData, outcome: OutcomeRecord, now: Date)
     attempt,
   });
   countFailures(data, row.jobUid, outcome.status);
-  return { kind: 'written' };
+  return { kind: 'written', status };
 }
 
 export function saveProgress(
@@ -46,10 +47,11 @@ function isRunningUnder(row: ExecutionRow, leaseEpoch: number): boolean {
 }
 
 /** A takeover changes the epoch, so an execution that stopped running under this epoch was written by its owner. */
-function wasWritten(data: MemoryData, row: ExecutionRow, leaseEpoch: number): boolean {
-  if (row.leaseEpoch === leaseEpoch) return row.status !== 'running';
+function writtenBefore(data: MemoryData, row: ExecutionRow, leaseEpoch: number): OutcomeRecord['status'] | null {
   const kept = data.attempts.get(row.id)?.find((attempt) => attempt.leaseEpoch === leaseEpoch);
-  return kept !== undefined && kept.error?.name !== NODE_LOST.name;
+  if (kept !== undefined && kept.error?.name !== NODE_LOST.name) return 'pending';
+  const isEnded = row.leaseEpoch === leaseEpoch && row.status !== 'running';
+  return isEnded ? (row.status as OutcomeRecord['status']) : null;
 }
 
 /** A retry of what was asked to stop, or of a job that is gone, ends here: nobody would ever offer it again. */

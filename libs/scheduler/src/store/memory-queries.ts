@@ -1,19 +1,24 @@
+import { decodeCursor, decodeExecutionCursor, encodeCursor, pageSize, type CursorKey } from './cursor.js';
 import type { ExecutionFilter, ExecutionWithAttempts, JobFilter, Page } from './job-store.js';
 import type { ExecutionRow, JobRow, MemoryData } from './memory-data.js';
-
-const DEFAULT_LIMIT = 100;
-const MAX_LIMIT = 1_000;
+import { isLeaseOver } from './memory-nodes.js';
 
 /** In the order of their ids. */
 export function queryJobs(data: MemoryData, filter: JobFilter): Page<JobRow> {
   const matches = data.jobs().filter((job) => matchesJob(job, filter));
-  return page(matches, (job) => [job.id], filter);
+  const after = filter.cursor === undefined ? null : decodeCursor(filter.cursor, 1);
+  return page(matches, { keyOf: (job) => [job.id], order: compareKeys, after, limit: pageSize(filter.limit) });
 }
 
 /** The latest scheduled instant first. */
 export function queryExecutions(data: MemoryData, filter: ExecutionFilter): Page<ExecutionWithAttempts> {
   const matches = data.executions().filter((row) => matchesExecution(row, filter));
-  const { items, nextCursor } = page(matches, (row) => [-row.scheduledAt.getTime(), row.id], filter);
+  const { items, nextCursor } = page(matches, {
+    keyOf: (row) => [row.scheduledAt.toISOString(), row.id],
+    order: (a, b) => -compareKeys(a, b),
+    after: filter.cursor === undefined ? null : decodeExecutionCursor(filter.cursor),
+    limit: pageSize(filter.limit),
+  });
   return { items: items.map((row) => withAttempts(data, row)), nextCursor };
 }
 
@@ -40,7 +45,27 @@ export function prune(data: MemoryData, retention: { succeededMs: number; otherM
     return isDone && isOver(job.stateAt, retention.otherMs);
   });
   for (const job of jobs) data.deleteJob(job.id);
-  return executions.length + jobs.length;
+  return executions.length + jobs.length + pruneDefinitions(data, retention.otherMs, now);
+}
+
+/** Versions of declared jobs that nobody has any more; the one in force is kept as long as its job. */
+function pruneDefinitions(data: MemoryData, otherMs: number, now: Date): number {
+  const live = data.nodes.all().filter((node) => !isLeaseOver(node, now));
+  let gone = 0;
+  for (const versions of data.definitions.all()) {
+    const kept = versions.filter(({ jobId, hash, firstSeenAt }) => {
+      const job = data.job(jobId);
+      const isNew = firstSeenAt.getTime() >= now.getTime() - otherMs;
+      const isOfJob = job !== undefined && (job.codeHash === hash || isNew);
+      return isOfJob || live.some(({ definitions }) => definitions[jobId] === hash);
+    });
+    const [first] = versions;
+    if (first === undefined || kept.length === versions.length) continue;
+    gone += versions.length - kept.length;
+    if (kept.length > 0) data.definitions.put(first.jobId, kept);
+    else data.definitions.delete(first.jobId);
+  }
+  return gone;
 }
 
 function matchesJob(job: JobRow, { state, tag, handler, search }: JobFilter): boolean {
@@ -63,31 +88,27 @@ function matchesExecution(row: ExecutionRow, { jobId, status, from, to }: Execut
   );
 }
 
-type Key = readonly (string | number)[];
+interface Paging<T> {
+  keyOf(row: T): CursorKey;
+  order(a: CursorKey, b: CursorKey): number;
+  after: CursorKey | null;
+  limit: number;
+}
 
-/** The cursor is the key of the last row handed out: rows that come and go meanwhile neither repeat nor hide others. */
-function page<T>(rows: readonly T[], keyOf: (row: T) => Key, filter: { limit?: number; cursor?: string }): Page<T> {
-  const limit = Math.min(Math.max(1, filter.limit ?? DEFAULT_LIMIT), MAX_LIMIT);
-  const after = filter.cursor === undefined ? null : decodeCursor(filter.cursor);
+function page<T>(rows: readonly T[], { keyOf, order, after, limit }: Paging<T>): Page<T> {
   const rest = rows
-    .filter((row) => after === null || compareKeys(keyOf(row), after) > 0)
-    .sort((a, b) => compareKeys(keyOf(a), keyOf(b)));
+    .filter((row) => after === null || order(keyOf(row), after) > 0)
+    .sort((a, b) => order(keyOf(a), keyOf(b)));
   const items = rest.slice(0, limit);
   const last = items.at(-1);
   return { items, nextCursor: last && rest.length > limit ? encodeCursor(keyOf(last)) : null };
 }
 
-function compareKeys(a: Key, b: Key): number {
+function compareKeys(a: CursorKey, b: CursorKey): number {
   for (const [index, part] of a.entries()) {
     const other = b[index];
     if (other === undefined || part === other) continue;
     return part < other ? -1 : 1;
   }
   return 0;
-}
-
-const encodeCursor = (key: Key): string => Buffer.from(JSON.stringify(key)).toString('base64url');
-
-function decodeCursor(cursor: string): Key {
-  return JSON.parse(Buffer.from(cursor, 'base64url').toString()) as Key;
 }

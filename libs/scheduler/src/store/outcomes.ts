@@ -5,7 +5,7 @@ import {
   completeOutcomes,
   countFailures,
   type FailureCount,
-  wereWritten,
+  writtenBefore,
   type WrittenOutcome,
 } from './statements/complete-outcomes.js';
 import type { Tables } from './tables.js';
@@ -92,12 +92,18 @@ async function verdicts(
   outcomes: readonly OutcomeRecord[],
   done: readonly WrittenOutcome[],
 ): Promise<OutcomeVerdict[]> {
-  const written = new Set(done.map(({ index }) => index));
+  const written = new Map(done.map(({ index, status }) => [index, status]));
   const rest = outcomes.flatMap((outcome, index) => (written.has(index) ? [] : [{ outcome, index }]));
   if (rest.length > 0) {
     const asked = rest.map(({ outcome }) => outcome);
-    const answers = await keeper.run((query) => wereWritten(query, tables, asked), { unanswered: 'unknown' });
-    for (const [place, { index }] of rest.entries()) if (answers[place]) written.add(index);
+    const answers = await keeper.run((query) => writtenBefore(query, tables, asked), { unanswered: 'unknown' });
+    for (const [place, { index }] of rest.entries()) {
+      const status = answers[place];
+      if (status) written.set(index, status);
+    }
   }
-  return outcomes.map((_, index) => ({ kind: written.has(index) ? 'written' : 'fenced' }));
+  return outcomes.map((_, index) => {
+    const status = written.get(index);
+    return status ? { kind: 'written', status } : { kind: 'fenced' };
+  });
 }

@@ -6,26 +6,26 @@ const BATCH = 1_000;
 const NODE_RETENTION_MS = 24 * 3_600_000;
 const OTHER_ENDS: readonly ExecutionStatus[] = ['failed', 'missed', 'skipped', 'cancelled', 'timed-out', 'abandoned'];
 
-/** Short transactions of a bounded size: pruning a year of history holds up nobody. */
+/** One short transaction of a bounded size for each kind: a year of history holds up nobody. Call again until 0. */
 export async function prune(
   keeper: ConnectionKeeper,
   tables: Tables,
   { succeededMs, otherMs }: { succeededMs: number; otherMs: number },
 ): Promise<number> {
-  let gone = await inBatches(keeper, pruneExecutions(tables), ['succeeded', succeededMs]);
-  for (const status of OTHER_ENDS) gone += await inBatches(keeper, pruneExecutions(tables), [status, otherMs]);
-  gone += await inBatches(keeper, pruneJobs(tables), [otherMs]);
-  await keeper.run((query) => query(pruneNodes(tables), [NODE_RETENTION_MS]));
-  return gone;
-}
-
-async function inBatches(keeper: ConnectionKeeper, sql: string, parameters: readonly unknown[]): Promise<number> {
-  for (let gone = 0; ;) {
+  const executions = pruneExecutions(tables);
+  const batches: [sql: string, parameters: readonly unknown[]][] = [
+    [executions, ['succeeded', succeededMs]],
+    ...OTHER_ENDS.map((status): [string, readonly unknown[]] => [executions, [status, otherMs]]),
+    [pruneJobs(tables), [otherMs]],
+    [pruneDefinitions(tables), [otherMs]],
+    [pruneNodes(tables), [NODE_RETENTION_MS]],
+  ];
+  let gone = 0;
+  for (const [sql, parameters] of batches) {
     const { rows } = await keeper.run((query) => query(sql, parameters));
-    const count = Number(rows[0]?.gone ?? 0);
-    gone += count;
-    if (count < BATCH) return gone;
+    gone += Number(rows[0]?.gone ?? 0);
   }
+  return gone;
 }
 
 /** By `job_execution_finished`, one status at a time, so that the order comes from the index. */
@@ -49,7 +49,25 @@ function pruneJobs({ job, execution }: Tables): string {
     SELECT count(*) AS gone FROM gone`;
 }
 
+/** Versions of declared jobs that nobody has any more; the one in force is kept as long as its job. */
+function pruneDefinitions({ definition, job, node }: Tables): string {
+  return `WITH old AS (
+      SELECT d.job_id, d.hash FROM ${definition} d
+      WHERE NOT EXISTS (
+          SELECT 1 FROM ${job} j WHERE j.id = d.job_id
+            AND (j.code_hash = d.hash OR d.first_seen_at >= now() - $1 * interval '1 ms'))
+        AND NOT EXISTS (
+          SELECT 1 FROM ${node} n WHERE n.lease_until > now() AND n.definitions ->> d.job_id = d.hash)
+      LIMIT ${BATCH} FOR UPDATE SKIP LOCKED
+    ), gone AS (DELETE FROM ${definition} d USING old WHERE d.job_id = old.job_id AND d.hash = old.hash RETURNING 1)
+    SELECT count(*) AS gone FROM gone`;
+}
+
 function pruneNodes({ node, execution }: Tables): string {
-  return `DELETE FROM ${node} n WHERE n.lease_until < now() - $1 * interval '1 ms'
-    AND NOT EXISTS (SELECT 1 FROM ${execution} e WHERE e.owner = n.incarnation)`;
+  return `WITH old AS (
+      SELECT n.incarnation FROM ${node} n WHERE n.lease_until < now() - $1 * interval '1 ms'
+        AND NOT EXISTS (SELECT 1 FROM ${execution} e WHERE e.owner = n.incarnation)
+      LIMIT ${BATCH} FOR UPDATE SKIP LOCKED
+    ), gone AS (DELETE FROM ${node} n USING old WHERE n.incarnation = old.incarnation RETURNING 1)
+    SELECT count(*) AS gone FROM gone`;
 }

@@ -129,11 +129,7 @@ export class TypeOrmJobStore implements JobStore {
     return await nodes.rescue(this.#keeper, this.#tables, incarnation, seenBeat);
   }
 
-  async syncJobs(
-    _incarnation: string,
-    declared: readonly DeclaredJob[],
-    reconcile: Parameters<JobStore['syncJobs']>[2],
-  ) {
+  async syncJobs(declared: readonly DeclaredJob[], reconcile: Parameters<JobStore['syncJobs']>[1]) {
     return await this.#keeper.transaction((transaction) => syncJobs(transaction, this.#tables, declared, reconcile));
   }
 
@@ -184,7 +180,9 @@ export class TypeOrmJobStore implements JobStore {
   async #write<T>(call: StoreCall | undefined, work: (query: Query) => Promise<T>): Promise<T> {
     if (!call?.manager) return await this.#keeper.transaction(({ query }) => work(query));
     this.#uid ??= await this.#read((query) => this.#readUid(query));
-    return await inCallersTransaction(call.manager, this.#tables, this.#uid, work);
+    const { clock, callTimeoutMs } = this.options;
+    const transaction = { manager: call.manager, tables: this.#tables, schedulerUid: this.#uid, clock, callTimeoutMs };
+    return await inCallersTransaction(transaction, work);
   }
 
   async #readUid(query: Query): Promise<string> {

@@ -63,8 +63,11 @@ describe('addJob', () => {
   });
 
   it('takes a key that only other processes have', async () => {
-    const { scheduler } = await managing();
+    const { scheduler, logs } = await managing();
     expect(await scheduler.addJob({ handler: 'elsewhere', every: '1h' })).toMatchObject({ handler: 'elsewhere' });
+    await scheduler.addJob({ handler: 'elsewhere', every: '1h' });
+    await scheduler.addJob({ handler: 'remind', every: '1h' });
+    expect(logs.messages('warn')).toEqual([expect.stringMatching(/no handler .* has the key "elsewhere".*remind/)]);
   });
 
   it('finds the one provider that extends the class it is given', async () => {

@@ -1,4 +1,5 @@
 import { Global, Injectable, Module, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
 import {
   JobContext,
   JobHandler,
@@ -13,6 +14,7 @@ import {
 import { ManualClock, recordEvents } from 'nestjs-vigil-testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
+import { SchedulerLifecycle } from '../../src/module/scheduler.lifecycle.js';
 import { boot, deferred, initialise, LogRecorder } from './support.js';
 
 const NEVER = '0 0 0 1 1 *';
@@ -95,6 +97,41 @@ describe('Closing the application', () => {
 
     const { items } = await store.getExecutions({ jobId: 'x' });
     expect(items.map(({ execution }) => [execution.status, execution.attempt])).toEqual([['pending', 0]]);
+  });
+});
+
+describe('Closing while the application still boots', () => {
+  it('leaves nothing running when a factory ends after it', async () => {
+    const asked = deferred();
+    const answer = deferred<{ cron: string }>();
+    @Injectable()
+    class Jobs {
+      @ScheduledJob({
+        inject: [],
+        useFactory: () => {
+          asked.resolve();
+          return answer.promise;
+        },
+      })
+      run(): void {}
+    }
+    const store = new MemoryJobStore();
+    const module = await Test.createTestingModule({
+      imports: [SchedulerModule.forRoot({ store })],
+      providers: [Jobs],
+    })
+      .setLogger(new LogRecorder())
+      .compile();
+    const scheduler = module.get(SchedulerService, { strict: false });
+    const booting = module.init();
+    await asked.promise;
+    // Nest's own close() may wait for init()
+    await module.get(SchedulerLifecycle, { strict: false }).close();
+    answer.resolve({ cron: NEVER });
+    await booting;
+    onTestFinished(() => module.close());
+    expect(scheduler.state).toBe('stopped');
+    expect(await store.getJobs({})).toMatchObject({ items: [] });
   });
 });
 
@@ -220,6 +257,20 @@ describe('autoStart: false', () => {
       await expect(scheduler.getJobs()).rejects.toThrow(/was shut down\. Call start\(\) first/);
     }
     expect(runs).toHaveLength(2);
+  });
+});
+
+describe('start()', () => {
+  it('while the scheduler still shuts down has the last word', async () => {
+    const { Blocking, started, end } = blockingJob();
+    const { scheduler } = await boot({ providers: [Blocking] });
+    await scheduler.addJob({ handler: 'block' });
+    await started;
+    const stopping = scheduler.shutdown();
+    const starting = scheduler.start();
+    end();
+    await Promise.all([stopping, starting]);
+    await expect(scheduler.getJobs()).resolves.toMatchObject({ nextCursor: null });
   });
 });
 

@@ -134,6 +134,24 @@ describe('A line', () => {
       'warn',
       /the other one's outcome counts/,
     ],
+    [
+      'of a run that a dead node left, offered again',
+      () => events.emit('execution.rescued', { executionId: 'e1', jobId: 'report', status: 'pending' }),
+      'warn',
+      'Job "report" (execution e1) was running on a node that died. It will be run again.',
+    ],
+    [
+      'of a run that a dead node left, given up',
+      () => events.emit('execution.rescued', { executionId: 'e1', jobId: 'report', status: 'abandoned' }),
+      'warn',
+      /on a node that died\. It will not be run again: .*onNodeLoss/,
+    ],
+    [
+      'of a run that a dead node left, cancelled',
+      () => events.emit('execution.rescued', { executionId: 'e1', jobId: 'report', status: 'cancelled' }),
+      'warn',
+      /on a node that died\. It is cancelled/,
+    ],
     ['of a timeout', () => events.emit('execution.timed-out', { execution }), 'warn', /took longer than its timeoutMs/],
     ['of what is given up', () => events.emit('execution.abandoned', { execution }), 'error', /will not be run again/],
   ])('%s is for people', (_, happens, level, message) => {

@@ -1,3 +1,5 @@
+import { getEventListeners } from 'node:events';
+
 import { describe, expect, it } from 'vitest';
 
 import { JobStoreConfigurationError } from '../../src/store/errors.js';
@@ -87,12 +89,14 @@ describe('MemoryJobStore', () => {
   it('a listener that throws hears nothing more, and the write it heard of stands', async () => {
     const store = new MemoryJobStore();
     let wakes = 0;
+    const { signal } = new AbortController();
     const listening = store.listen(() => {
       wakes += 1;
       if (wakes > 1) throw new Error('deaf');
-    }, new AbortController().signal);
+    }, signal);
     await added(store, aJob());
     await expect(listening).rejects.toThrow('deaf');
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
     await expect(added(store, aJob({ id: 'next' }))).resolves.toHaveLength(1);
   });
 });

@@ -81,7 +81,7 @@ describe('a commit whose answer is lost', () => {
     const failed = outcomeOf(execution, { status: 'failed' });
     void proxy.cutOnce({ match: /^WITH v AS[^]*kept AS/, side: 'after' });
     expect(await failureOf(store.complete([failed]))).toMatchObject({ outcome: 'unknown' });
-    expect(await store.complete([failed])).toEqual([{ kind: 'written' }]);
+    expect(await store.complete([failed])).toEqual([{ kind: 'written', status: 'failed' }]);
     expect((await store.getJob(job.id))!.consecutiveFailures).toBeLessThanOrEqual(1);
   });
 });
@@ -131,7 +131,7 @@ describe('a connection that falls silent', () => {
     proxy.heal();
     await store.reconnect();
     await Promise.all(Array.from({ length: 12 }, () => store.peek([CAPABILITY], [])));
-    expect(await store.complete([outcomeOf(execution)])).toEqual([{ kind: 'written' }]);
+    expect(await store.complete([outcomeOf(execution)])).toEqual([{ kind: 'written', status: 'succeeded' }]);
   });
 
   it('does not keep the job locked on the server', async () => {

@@ -1,4 +1,3 @@
-import { decodeBoolean } from '../entity-rows.js';
 import { NODE_LOST } from '../execution-row.js';
 import type { OutcomeRecord } from '../job-store.js';
 import type { Query } from '../lease.js';
@@ -8,7 +7,7 @@ export interface WrittenOutcome {
   /** Which of the outcomes given. */
   index: number;
   jobUid: string;
-  status: string;
+  status: OutcomeRecord['status'];
   /** Of its job, before this outcome. */
   consecutiveFailures: number;
 }
@@ -38,7 +37,7 @@ export async function completeOutcomes(
   return rows.map((row) => ({
     index: Number(row.n),
     jobUid: String(row.job_uid),
-    status: String(row.status),
+    status: row.status as OutcomeRecord['status'],
     consecutiveFailures: Number(row.consecutive_failures ?? 0),
   }));
 }
@@ -69,23 +68,24 @@ function completeStatement({ execution, attempt, job }: Tables): string {
 }
 
 /**
- * Of outcomes that were not written just now: which ones had been. An execution that stopped running under this epoch
- * was ended by its owner, and a retry left its attempt; a takeover changes the epoch and leaves its own mark.
+ * Of outcomes that were not written just now: what had been written; null: nothing. An execution that stopped running
+ * under this epoch was ended by its owner, and a retry left its attempt; a takeover changes the epoch and leaves its own
+ * mark.
  */
-export async function wereWritten(
+export async function writtenBefore(
   query: Query,
   { execution, attempt }: Tables,
   outcomes: readonly OutcomeRecord[],
-): Promise<boolean[]> {
+): Promise<(OutcomeRecord['status'] | null)[]> {
   const { rows } = await query(
-    `SELECT coalesce(e.lease_epoch = v.epoch AND e.status <> 'running', false) OR EXISTS (
-         SELECT 1 FROM ${attempt} a WHERE a.execution_id = v.id AND a.lease_epoch = v.epoch
-           AND a.error ->> 'name' IS DISTINCT FROM '${NODE_LOST.name}') AS written
+    `SELECT CASE WHEN EXISTS (SELECT 1 FROM ${attempt} a WHERE a.execution_id = v.id AND a.lease_epoch = v.epoch
+           AND a.error ->> 'name' IS DISTINCT FROM '${NODE_LOST.name}') THEN 'pending'
+         WHEN e.lease_epoch = v.epoch AND e.status <> 'running' THEN e.status END AS status
      FROM unnest($1::uuid[], $2::int[]) WITH ORDINALITY v(id, epoch, n)
      LEFT JOIN ${execution} e ON e.id = v.id ORDER BY v.n`,
     [outcomes.map((outcome) => outcome.executionId), outcomes.map((outcome) => outcome.leaseEpoch)],
   );
-  return rows.map((row) => decodeBoolean(row.written));
+  return rows.map((row) => row.status as OutcomeRecord['status'] | null);
 }
 
 export interface FailureCount {

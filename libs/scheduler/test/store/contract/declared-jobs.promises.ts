@@ -26,7 +26,7 @@ export function declaredJobPromises(fixture: Fixture): void {
   /** The version that is in force when that node brings its own. */
   const inForceFor = async (node: NodeRegistration) => {
     let inForce = '';
-    await fixture.store.syncJobs(node.incarnation, [declared(node.definitions['report'])], (input) => {
+    await fixture.store.syncJobs([declared(node.definitions['report'])], (input) => {
       inForce = input.inForce;
       return byHash(input);
     });
@@ -36,9 +36,9 @@ export function declaredJobPromises(fixture: Fixture): void {
   describe('declared jobs', () => {
     it('come into the table as their code says', async () => {
       const { store } = fixture;
-      const node = await nodeWith('h1');
+      await nodeWith('h1');
       const before = (await store.peek([], [])).now;
-      const rows = await store.syncJobs(node.incarnation, [declared()], (input) => {
+      const rows = await store.syncJobs([declared()], (input) => {
         expect(input).toMatchObject({ declared: declared(), inForce: 'h1', existing: null });
         expect(input.now.getTime()).toBeGreaterThanOrEqual(before.getTime());
         return byHash(input);
@@ -50,12 +50,12 @@ export function declaredJobPromises(fixture: Fixture): void {
     it('that are unchanged are not touched: the next run, the count and a pause stay', async () => {
       const { store } = fixture;
       const node = await nodeWith('h1');
-      await store.syncJobs(node.incarnation, [declared()], byHash);
+      await store.syncJobs([declared()], byHash);
       await store.changeJob('report', () => ({ set: { nextRunAt: PAST, wakeAt: PAST } }));
       await store.pass(aPass(node), decideAll);
       await store.changeJob('report', () => ({ set: { state: 'paused', stateReason: 'by hand' } }));
       const before = await store.getJob('report');
-      const rows = await store.syncJobs(node.incarnation, [declared()], (input) => {
+      const rows = await store.syncJobs([declared()], (input) => {
         expect(input.existing).toEqual(before);
         return byHash(input);
       });
@@ -65,10 +65,10 @@ export function declaredJobPromises(fixture: Fixture): void {
 
     it('that changed keep their identity and their last instant, and count the edit', async () => {
       const { store } = fixture;
-      const node = await nodeWith('h1');
-      await store.syncJobs(node.incarnation, [declared('h1')], byHash);
+      await nodeWith('h1');
+      await store.syncJobs([declared('h1')], byHash);
       const before = (await store.changeJob('report', () => ({ set: { lastInstant: plus(PAST, HOUR) } })))!;
-      const rows = await store.syncJobs(node.incarnation, [declared('h2')], (input) =>
+      const rows = await store.syncJobs([declared('h2')], (input) =>
         changed(byHash(input)!, { uid: aJob().uid, lastInstant: null }),
       );
       expect(rows).toMatchObject([{ codeHash: 'h2', schedule: 'as in h2', version: before.version + 1 }]);
@@ -77,28 +77,28 @@ export function declaredJobPromises(fixture: Fixture): void {
 
     it('that another node does not have stay as they are', async () => {
       const { store } = fixture;
-      const node = await nodeWith('h1');
-      await store.syncJobs(node.incarnation, [declared('h1'), declared('h1', 'cleanup')], byHash);
+      await nodeWith('h1');
+      await store.syncJobs([declared('h1'), declared('h1', 'cleanup')], byHash);
       const before = await store.getJob('cleanup');
-      const producer = await registered(store);
-      expect(await store.syncJobs(producer.incarnation, [], byHash)).toEqual([]);
-      await store.syncJobs(producer.incarnation, [declared('h1')], byHash);
+      await registered(store);
+      expect(await store.syncJobs([], byHash)).toEqual([]);
+      await store.syncJobs([declared('h1')], byHash);
       expect(await store.getJob('cleanup')).toEqual(before);
     });
 
     it('come back in the order given, without those that have no row', async () => {
-      const node = await nodeWith('h1');
+      await nodeWith('h1');
       const all = ['b', 'nowhere', 'a'].map((id) => declared('h1', id));
-      const rows = await fixture.store.syncJobs(node.incarnation, all, (input) =>
+      const rows = await fixture.store.syncJobs(all, (input) =>
         input.declared.id === 'nowhere' ? null : byHash(input),
       );
       expect(rows.map(({ id }) => id)).toEqual(['b', 'a']);
     });
 
     it('change nothing at all when reconciling one of them throws', async () => {
-      const node = await nodeWith('h1');
+      await nodeWith('h1');
       await expectNothingChanged(fixture.store, () =>
-        fixture.store.syncJobs(node.incarnation, [declared('h1', 'good'), declared('h1', 'bad')], (input) => {
+        fixture.store.syncJobs([declared('h1', 'good'), declared('h1', 'bad')], (input) => {
           if (input.declared.id === 'bad') throw new Error('cannot');
           return byHash(input);
         }),
@@ -107,9 +107,8 @@ export function declaredJobPromises(fixture: Fixture): void {
 
     it('synced by several replicas at once become one row each', async () => {
       const another = await fixture.another();
-      const node = await nodeWith('h1');
-      const sync = (store: typeof another) =>
-        store.syncJobs(node.incarnation, [declared('h1', 'a'), declared('h1', 'b')], byHash);
+      await nodeWith('h1');
+      const sync = (store: typeof another) => store.syncJobs([declared('h1', 'a'), declared('h1', 'b')], byHash);
       const answers = await Promise.all([sync(fixture.store), sync(another), sync(fixture.store)]);
       expect(answers[1]).toEqual(answers[0]);
       expect(answers[2]).toEqual(answers[0]);
@@ -150,9 +149,9 @@ export function declaredJobPromises(fixture: Fixture): void {
 
     it('is counted for each job by itself', async () => {
       const { store } = fixture;
-      const node = await registered(store, { definitions: { report: 'h1', cleanup: 'h9' } });
+      await registered(store, { definitions: { report: 'h1', cleanup: 'h9' } });
       const seen: Record<string, string> = {};
-      await store.syncJobs(node.incarnation, [declared('h1'), declared('h9', 'cleanup')], (input) => {
+      await store.syncJobs([declared('h1'), declared('h9', 'cleanup')], (input) => {
         seen[input.declared.id] = input.inForce;
         return byHash(input);
       });

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { ExecutionFilter, JobFilter, OutcomeRecord, Page } from '../../../src/store/job-store.js';
 import { aJob, FAR_FUTURE, HOUR, outcomeOf, PAST, plus, recordFor, SECOND } from '../builders.js';
-import { added, running, waiting, type Fixture } from './fixture.js';
+import { added, registered, running, waiting, type Fixture } from './fixture.js';
 
 const FOREVER_MS = 100 * 365 * 24 * HOUR;
 
@@ -130,6 +130,17 @@ export function historyPromises(fixture: Fixture): void {
     });
   });
 
+  it.each(['garbage', Buffer.from('[1]').toString('base64url'), ''])('a page refuses the cursor %j', async (cursor) => {
+    await expect(fixture.store.getJobs({ cursor })).rejects.toBeInstanceOf(RangeError);
+    await expect(fixture.store.getExecutions({ cursor })).rejects.toBeInstanceOf(RangeError);
+  });
+
+  it('a page of executions refuses the cursor of a page of jobs', async () => {
+    await added(fixture.store, aJob({ id: 'a' }), aJob({ id: 'b' }));
+    const { nextCursor } = await fixture.store.getJobs({ limit: 1 });
+    await expect(fixture.store.getExecutions({ cursor: nextCursor! })).rejects.toBeInstanceOf(RangeError);
+  });
+
   describe('prune', () => {
     const ended = async (id: string, status: OutcomeRecord['status']) => {
       const { execution } = await running(fixture.store, { id, maxInstances: 9 });
@@ -182,6 +193,45 @@ export function historyPromises(fixture: Fixture): void {
       expect(await store.prune({ succeededMs: SECOND, otherMs: SECOND })).toBe(1);
       expect(await jobIds({})).toEqual(['active', 'declared', 'just-now', 'paused']);
       await expect(added(store, aJob({ id: 'finished' }))).resolves.toHaveLength(1);
+    });
+
+    /** A node that announces that version of the declared job, and brings it in. */
+    const nodeWith = async (hash: string) => {
+      const node = await registered(fixture.store, { definitions: { report: hash } });
+      await fixture.store.syncJobs([{ id: 'report', hash, definition: { hash } }], ({ existing, now }) =>
+        aJob({ ...existing, source: 'code', codeHash: hash, nextRunAt: plus(now, HOUR) }),
+      );
+      await fixture.tick();
+      return node;
+    };
+
+    it('forgets old versions that no live node has, and keeps the one in force', async () => {
+      const { store } = fixture;
+      const old = await nodeWith('old');
+      const fresh = await nodeWith('new');
+      const later = { succeededMs: FOREVER_MS, otherMs: FOREVER_MS };
+      const now = { succeededMs: FOREVER_MS, otherMs: 0 };
+      expect(await store.prune(now)).toBe(0);
+      await store.retireNode(old.incarnation);
+      await store.retireNode(fresh.incarnation);
+      await fixture.tick();
+      expect(await store.prune(later)).toBe(0);
+      expect(await store.prune(now)).toBe(1);
+      expect(await store.prune(now)).toBe(0);
+    });
+
+    it('forgets the versions of a job that is gone, unless a live node has them', async () => {
+      const { store } = fixture;
+      const old = await nodeWith('old');
+      const fresh = await nodeWith('new');
+      await store.removeJob('report');
+      await store.retireNode(old.incarnation);
+      await fixture.tick();
+      const later = { succeededMs: FOREVER_MS, otherMs: FOREVER_MS };
+      expect(await store.prune(later)).toBe(1);
+      await store.retireNode(fresh.incarnation);
+      await fixture.tick();
+      expect(await store.prune(later)).toBe(1);
     });
 
     it('keeps a finished job while something of it waits', async () => {

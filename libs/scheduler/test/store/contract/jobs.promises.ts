@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest';
 
 import { JobConflictError, JobNotFoundError } from '../../../src/store/errors.js';
-import { aJob, changed, FAR_FUTURE, HOUR, outcomeOf, PAST, plus, recordFor, SECOND } from '../builders.js';
+import type { JobStore } from '../../../src/store/job-store.js';
+import { aJob, CAPABILITY, changed, FAR_FUTURE, HOUR, outcomeOf, PAST, plus, recordFor, SECOND } from '../builders.js';
 import {
   added,
   claimed,
   executionOf,
   expectNothingChanged,
+  registered,
   running,
   statusOf,
   waiting,
@@ -180,6 +182,36 @@ export function jobPromises(fixture: Fixture): void {
     });
   });
 
+  describe('a job that moves to other nodes', () => {
+    const MOVED = 'reports.send@heavy';
+    const moves: [string, (store: JobStore) => Promise<unknown>][] = [
+      ['changeJob', (store) => store.changeJob('report', () => ({ set: { capability: MOVED } }))],
+      ['addJobs', (store) => store.addJobs(() => [aJob({ capability: MOVED })], 'replace')],
+      [
+        'syncJobs',
+        (store) =>
+          store.syncJobs([{ id: 'report', hash: 'h1', definition: {} }], ({ existing }) =>
+            changed(existing!, { capability: MOVED }),
+          ),
+      ],
+    ];
+    it.each(moves)('by %s takes along what waits, and leaves the history', async (_, move) => {
+      const { store } = fixture;
+      const old = await registered(store);
+      const [job] = await added(store, aJob({ nextRunAt: FAR_FUTURE }));
+      const waits = await waiting(store, job!, PAST);
+      const skipped = recordFor(job!, { status: 'skipped' });
+      await store.changeJob('report', () => ({ set: {}, records: [skipped] }));
+      const [other] = await added(store, aJob({ id: 'other', nextRunAt: FAR_FUTURE }));
+      const stays = await waiting(store, other!, PAST);
+      await move(store);
+      expect((await claimed(store, old)).map(({ id }) => id)).toEqual([stays]);
+      const node = await registered(store, { capabilities: [MOVED] });
+      expect((await claimed(store, node)).map(({ id }) => id)).toEqual([waits]);
+      expect(await executionOf(store, skipped.id)).toMatchObject({ capability: CAPABILITY });
+    });
+  });
+
   describe('removeJob', () => {
     it('deletes the row and gives it back', async () => {
       const [job] = await added(fixture.store, aJob());
@@ -199,7 +231,7 @@ export function jobPromises(fixture: Fixture): void {
       expect(await executionOf(store, waits)).toMatchObject({ status: 'cancelled', finishedAt: expect.any(Date) });
       expect(await executionOf(store, execution.id)).toMatchObject({ status: 'running', cancelRequestedAt: null });
       expect(await claimed(store, node)).toEqual([]);
-      expect(await store.complete([outcomeOf(execution)])).toEqual([{ kind: 'written' }]);
+      expect(await store.complete([outcomeOf(execution)])).toEqual([{ kind: 'written', status: 'succeeded' }]);
       expect(await statusOf(store, execution.id)).toBe('succeeded');
       expect((await store.getExecutions({ jobId: job.id })).items).toHaveLength(2);
     });

@@ -15,7 +15,7 @@ export function outcomePromises(fixture: Fixture): void {
       async (status) => {
         const { node, execution } = await running(fixture.store);
         const ended = outcomeOf(execution, { status, reason: 'because', error: BOOM, result: '{"sent":3}' });
-        expect(await complete(ended)).toEqual({ kind: 'written' });
+        expect(await complete(ended)).toEqual({ kind: 'written', status });
         const row = await executionOf(fixture.store, execution.id);
         expect(row).toMatchObject({ status, owner: null, reason: 'because', error: BOOM, result: { sent: 3 } });
         expect(row).toMatchObject({ durationMs: 12, leaseEpoch: 1, attempt: 1, nodeName: node.nodeName });
@@ -26,9 +26,10 @@ export function outcomePromises(fixture: Fixture): void {
 
     it('says written again when it is repeated, and changes nothing the second time', async () => {
       const { execution } = await running(fixture.store);
-      expect(await complete(outcomeOf(execution))).toEqual({ kind: 'written' });
+      expect(await complete(outcomeOf(execution))).toEqual({ kind: 'written', status: 'succeeded' });
       const before = await executionOf(fixture.store, execution.id);
-      expect(await complete(outcomeOf(execution, { durationMs: 99 }))).toEqual({ kind: 'written' });
+      const again = outcomeOf(execution, { durationMs: 99 });
+      expect(await complete(again)).toEqual({ kind: 'written', status: 'succeeded' });
       expect(await executionOf(fixture.store, execution.id)).toEqual(before);
     });
 
@@ -36,9 +37,9 @@ export function outcomePromises(fixture: Fixture): void {
       const { node, execution } = await running(fixture.store);
       const retry = outcomeOf(execution, { status: 'pending', error: BOOM });
       await complete(retry);
-      expect(await complete(retry)).toEqual({ kind: 'written' });
+      expect(await complete(retry)).toEqual({ kind: 'written', status: 'pending' });
       const [next] = await claimed(fixture.store, node);
-      expect(await complete(retry)).toEqual({ kind: 'written' });
+      expect(await complete(retry)).toEqual({ kind: 'written', status: 'pending' });
       expect(await executionOf(fixture.store, execution.id)).toEqual(next);
       expect((await fixture.store.getExecution(execution.id))!.attempts).toHaveLength(1);
     });
@@ -92,6 +93,7 @@ export function outcomePromises(fixture: Fixture): void {
       const error = { name: 'Error', message: 'a\u0000b \ud800' };
       expect(await complete(outcomeOf(execution, { status: 'failed', result: '"a\\u0000b"', error }))).toEqual({
         kind: 'written',
+        status: 'failed',
       });
       expect(await executionOf(fixture.store, execution.id)).toMatchObject({
         status: 'failed',
@@ -163,7 +165,9 @@ export function outcomePromises(fixture: Fixture): void {
       const { store } = fixture;
       const { execution } = await running(store);
       await store.cancelExecution(execution.id, 'not needed');
-      expect(await complete(outcomeOf(execution, { status: 'pending' }))).toEqual({ kind: 'written' });
+      const retry = outcomeOf(execution, { status: 'pending' });
+      expect(await complete(retry)).toEqual({ kind: 'written', status: 'cancelled' });
+      expect(await complete(retry)).toEqual({ kind: 'written', status: 'cancelled' });
       const row = await executionOf(store, execution.id);
       expect(row).toMatchObject({ status: 'cancelled', reason: 'not needed', finishedAt: expect.any(Date) });
     });
@@ -172,7 +176,9 @@ export function outcomePromises(fixture: Fixture): void {
       const { store } = fixture;
       const { job, execution } = await running(store);
       await store.removeJob(job.id);
-      expect(await complete(outcomeOf(execution, { status: 'pending' }))).toEqual({ kind: 'written' });
+      const retry = outcomeOf(execution, { status: 'pending' });
+      expect(await complete(retry)).toEqual({ kind: 'written', status: 'cancelled' });
+      expect(await complete(retry)).toEqual({ kind: 'written', status: 'cancelled' });
       expect(await statusOf(store, execution.id)).toBe('cancelled');
     });
 
