@@ -91,6 +91,15 @@ export class Dispatcher {
   abortJob(uid: string, cause: AbortCause): void {
     for (const run of this.#runs.values()) if (run.job.uid === uid) run.abort(cause);
   }
+  /** Runs that had started by `beforeMs` (monotonic) and are none of `mine`, by execution and epoch. */
+  abortOthers(mine: readonly { executionId: string; leaseEpoch: number }[], beforeMs: number): void {
+    const keys = new Set(mine.map(leaseKey));
+    for (const [key, run] of this.#runs) if (run.startedMs < beforeMs && !keys.has(key)) run.abort('lease-lost');
+  }
+  /** Of jobs that may run again elsewhere; the others go on, and the fence decides whose outcome counts. */
+  abortRerunnable(cause: AbortCause): void {
+    for (const run of this.#runs.values()) if (run.execution.onNodeLoss === 'rerun') run.abort(cause);
+  }
   abortAll(cause: AbortCause): void {
     for (const run of this.#runs.values()) run.abort(cause);
   }
@@ -134,12 +143,14 @@ export class Dispatcher {
     return aroundJob === undefined ? handler.run(context) : aroundJob(context, async () => handler.run(context));
   }
 
-  #written(run: ExecutionRun, outcome: OutcomeRecord, verdict: OutcomeVerdict): void {
+  #written(run: ExecutionRun, outcome: OutcomeRecord, verdict: FinalVerdict): void {
     this.#runs.delete(keyOf(run.execution));
     announce(this.parts, run.execution, outcome, verdict);
     this.parts.onFree();
   }
 }
+
+type FinalVerdict = Exclude<OutcomeVerdict, { kind: 'busy' }>;
 
 function keyOf({ id, leaseEpoch }: JobExecutionEntity): string {
   return leaseKey({ executionId: id, leaseEpoch });
@@ -156,9 +167,11 @@ function announce(
   { events, clock }: Pick<DispatcherParts, 'events' | 'clock'>,
   execution: JobExecutionEntity,
   outcome: OutcomeRecord,
-  verdict: OutcomeVerdict,
+  verdict: FinalVerdict,
 ): void {
-  const { status, delayMs, error, reason, durationMs } = outcome;
+  const { delayMs, error, reason, durationMs } = outcome;
+  // the store may know better: what was asked to stop is not offered again
+  const status = verdict.kind === 'written' ? verdict.status : outcome.status;
   const now = clock.now();
   const result: unknown = outcome.result === null ? null : JSON.parse(outcome.result);
   const finishedAt = status === 'pending' ? null : now;

@@ -17,11 +17,14 @@ export interface NodeSessionOptions {
 export class NodeSession {
   #incarnation: string = randomUUID();
   #ready: Promise<void> | null = null;
+  #isRegistered = false;
 
   constructor(
     private readonly store: JobStore,
     private readonly registry: HandlerRegistry,
     readonly options: NodeSessionOptions,
+    /** This incarnation was judged dead, or the database forgot it. */
+    private readonly onLost: () => void,
   ) {}
 
   get incarnation(): string {
@@ -44,10 +47,25 @@ export class NodeSession {
     this.#ready = null;
   }
 
-  /** This incarnation was judged dead: it owns nothing any more, and a new one begins. */
+  /** What was this incarnation's is nobody's or others' now; a new one begins. */
   async startAnew(): Promise<void> {
-    this.#incarnation = randomUUID();
+    this.leave();
+    this.onLost();
     await this.#register();
+  }
+
+  /** The next start is another incarnation and inherits nothing. */
+  leave(): void {
+    this.#ready = null;
+    this.#incarnation = randomUUID();
+    this.#isRegistered = false;
+  }
+
+  /** A row that is gone is not made again: somebody may have taken over what it stood for. */
+  async #announce(): Promise<void> {
+    if (!this.#isRegistered) return this.#register();
+    const { alive } = await this.store.beat(this.#incarnation, this.options.leaseMs);
+    if (!alive) await this.startAnew();
   }
 
   async #syncJobs(): Promise<void> {
@@ -59,7 +77,7 @@ export class NodeSession {
 
   async #open(): Promise<void> {
     await this.store.open(this.options.schedulerName);
-    await this.#register();
+    await this.#announce();
     await this.#syncJobs();
   }
 
@@ -76,5 +94,6 @@ export class NodeSession {
       capabilities,
       definitions: Object.fromEntries(this.registry.declaredJobs.map(({ id, hash }) => [id, hash])),
     });
+    this.#isRegistered = true;
   }
 }

@@ -9,9 +9,14 @@ const MAX_BATCH = 500;
 const PROGRESS_EVERY_MS = 1_000;
 const FOR_EVER_MS = 2 ** 31 - 1;
 
+/** How long an outcome waits whose row somebody else has locked. */
+const BUSY_MS = 1_000;
+
 interface Waiting {
   outcome: OutcomeRecord;
-  written: (verdict: OutcomeVerdict) => void;
+  /** Monotonic. */
+  notBeforeMs: number;
+  written: (verdict: Exclude<OutcomeVerdict, { kind: 'busy' }>) => void;
 }
 /** A run that was taken over and came back to this node is another run. */
 export function leaseKey({ executionId, leaseEpoch }: { executionId: string; leaseEpoch: number }): string {
@@ -44,10 +49,10 @@ export class OutcomeWriter implements Service {
   }
 
   /** `written` is called once, when the store has said what became of it. */
-  add(outcome: OutcomeRecord, written: (verdict: OutcomeVerdict) => void): void {
+  add(outcome: OutcomeRecord, written: Waiting['written']): void {
     const key = leaseKey(outcome);
     this.#progress.delete(key);
-    this.#waiting.set(key, { outcome, written });
+    this.#waiting.set(key, { outcome, written, notBeforeMs: -Infinity });
     this.#alarm.ring();
   }
 
@@ -65,24 +70,34 @@ export class OutcomeWriter implements Service {
 
   /** Writes what waits; returns how long there is nothing to do. */
   async turn(succeeded: () => void = () => {}): Promise<number> {
-    while (this.#waiting.size > 0) {
-      await this.#writeOutcomes();
+    for (let batch = this.#due(); batch.length > 0; batch = this.#due()) {
+      await this.#writeOutcomes(batch);
       succeeded();
     }
-    if (this.#progress.size === 0) return FOR_EVER_MS;
+    const busyMs = this.#waiting.size === 0 ? FOR_EVER_MS : BUSY_MS;
+    if (this.#progress.size === 0) return busyMs;
     const idleMs = this.#progressWrittenMs + PROGRESS_EVERY_MS - this.clock.monotonicMs();
-    if (idleMs > 0) return idleMs;
+    if (idleMs > 0) return Math.min(idleMs, busyMs);
     await this.#writeProgress();
     succeeded();
     return 0;
   }
 
-  async #writeOutcomes(): Promise<void> {
-    const batch = [...this.#waiting.values()].slice(0, MAX_BATCH);
+  #due(): Waiting[] {
+    const nowMs = this.clock.monotonicMs();
+    return [...this.#waiting.values()].filter(({ notBeforeMs }) => notBeforeMs <= nowMs).slice(0, MAX_BATCH);
+  }
+
+  async #writeOutcomes(batch: readonly Waiting[]): Promise<void> {
     const verdicts = await this.store.complete(batch.map(({ outcome }) => outcome));
-    batch.forEach(({ outcome, written }, index) => {
-      this.#waiting.delete(leaseKey(outcome));
-      written(verdicts[index] ?? { kind: 'fenced' });
+    batch.forEach((each, index) => {
+      const verdict = verdicts[index] ?? { kind: 'fenced' };
+      if (verdict.kind === 'busy') {
+        each.notBeforeMs = this.clock.monotonicMs() + BUSY_MS;
+        return;
+      }
+      this.#waiting.delete(leaseKey(each.outcome));
+      each.written(verdict);
     });
   }
 

@@ -63,8 +63,9 @@ function verdict(run: EndedRun): Verdict {
     case 'timeout':
       return retryOr(run, 'timed-out', timeoutError(run), 'it ran longer than its timeoutMs');
     case 'shutdown':
-      return ending.kind === 'returned' ? finished(run, ending) : released(run);
+      return ending.kind === 'returned' ? finished(run, ending) : released(run, 'its node shut down');
     case 'lease-lost':
+      return ending.kind === 'returned' ? finished(run, ending) : released(run, 'its node had lost its lease');
     case null:
       return finished(run, ending);
   }
@@ -77,13 +78,12 @@ function finished(run: EndedRun, ending: Ending): Verdict {
     case 'threw':
       return retryOr(run, 'failed', ending.error, null);
     case 'unsettled':
-      return released(run);
+      return released(run, 'its node gave it up');
   }
 }
 
 /** Given back to the cluster without spending an attempt; what still runs here is offered only after a lease period. */
-function released({ execution, ending, leaseMs }: EndedRun): Verdict {
-  const reason = 'its node shut down';
+function released({ execution, ending, leaseMs }: EndedRun, reason: string): Verdict {
   if (execution.onNodeLoss === 'abandon') return { ...ENDED, status: 'abandoned', reason };
   const delayMs = ending.kind === 'unsettled' ? leaseMs : 0;
   return { ...ENDED, status: 'pending', delayMs, spendsAttempt: false, reason };

@@ -61,13 +61,15 @@ export class SchedulerEngine {
     this.events = parts.events ?? new EngineEvents(listenerFailureTo(options.logger));
     this.#machine = new StateMachine(clock, this.events);
     this.#alarm = new Alarm(clock);
-    this.session = new NodeSession(store, registry, {
+    const lost = (): void => this.#dispatcher.abortAll('lease-lost');
+    const identity = {
       schedulerName: options.name,
       nodeName: options.nodeName,
       leaseMs,
       version: options.version,
       capabilities: options.runJobs ? registry.capabilities(Object.keys(concurrency)) : [],
-    });
+    };
+    this.session = new NodeSession(store, registry, identity, lost);
     this.#writer = new OutcomeWriter(store, clock);
     this.#dispatcher = new Dispatcher(
       { concurrency: options.runJobs ? concurrency : {}, leaseMs, aroundJob, loggerFor },
@@ -204,7 +206,7 @@ export class SchedulerEngine {
     this.#keeping.abort();
     await this.#within(GOODBYE_MS, this.parts.store.retireNode(this.session.incarnation));
     await this.#within(GOODBYE_MS, this.parts.store.close());
-    this.session.distrust();
+    this.session.leave();
     this.#machine.stopped();
   }
 

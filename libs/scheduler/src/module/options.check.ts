@@ -45,7 +45,10 @@ const CHECKS: Record<keyof SchedulerModuleOptions, Check> = {
     ['string', 'symbol', 'function'].includes(typeof value) || typeof (value as DataSource | null)?.options === 'object'
       ? null
       : "Give a TypeORM DataSource, or its injection token, e.g. getDataSourceToken('billing').",
-  connection: (value) => strangerIn(value, CONNECTION_KEYS),
+  connection: (value) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? strangerIn(value, CONNECTION_KEYS)
+      : 'Write an object, e.g. { url: process.env.DATABASE_URL }.',
   pool: (value) =>
     value === 'shared' || whole(value, 1, 1_000) === null ? null : "Write a number of connections, or 'shared'.",
   store: (value) =>
@@ -83,7 +86,10 @@ export function checkOptions(name: unknown, options: unknown): asserts options i
   const given = Object.entries(options as object).filter(([, value]) => value !== undefined);
   for (const [option, value] of given) {
     const complaint = CHECKS[option as keyof SchedulerModuleOptions](value);
-    if (complaint !== null) throw new SchedulerOptionsError(`${where}: ${option} is ${shown(value)}. ${complaint}`);
+    if (complaint === null) continue;
+    // A connection is full of secrets, wherever they were written.
+    const what = option === 'connection' ? option : `${option} is ${shown(value)}`;
+    throw new SchedulerOptionsError(`${where}: ${what}. ${complaint}`);
   }
   const conflict = conflictIn(options as SchedulerModuleOptions);
   if (conflict !== null) throw new SchedulerOptionsError(`${where}: ${conflict}`);

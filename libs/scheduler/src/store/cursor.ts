@@ -12,10 +12,15 @@ export function encodeCursor(key: CursorKey): string {
   return Buffer.from(JSON.stringify(key)).toString('base64url');
 }
 
+/** PostgreSQL's text knows no NUL. */
+function isPart(part: unknown): boolean {
+  return typeof part === 'string' && !part.includes('\u0000');
+}
+
 /** @throws RangeError when it is not a cursor of `length` parts */
 export function decodeCursor(cursor: string, length: number): CursorKey {
   const key = parse(Buffer.from(cursor, 'base64url').toString());
-  if (Array.isArray(key) && key.length === length && key.every((part) => typeof part === 'string')) return key;
+  if (Array.isArray(key) && key.length === length && key.every(isPart)) return key;
   throw new RangeError(`${JSON.stringify(cursor)} is no cursor. Give back nextCursor of the page before, unchanged.`);
 }
 
@@ -23,10 +28,16 @@ export function decodeCursor(cursor: string, length: number): CursorKey {
 export function decodeExecutionCursor(cursor: string): CursorKey {
   const key = decodeCursor(cursor, 2);
   const [at = '', id = ''] = key;
-  if (!Number.isNaN(Date.parse(at)) && /^[0-9a-f-]{36}$/i.test(id)) return key;
+  if (isInstant(at) && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)) return key;
   throw new RangeError(
     `${JSON.stringify(cursor)} is no cursor of executions. Give back nextCursor of the page before.`,
   );
+}
+
+/** As `encodeCursor` was given it: Date.parse takes much that PostgreSQL does not. */
+function isInstant(text: string): boolean {
+  const at = new Date(text);
+  return !Number.isNaN(at.getTime()) && at.toISOString() === text;
 }
 
 function parse(text: string): unknown {

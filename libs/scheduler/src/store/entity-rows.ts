@@ -101,3 +101,6 @@ export function encodeRow<T extends object>(entity: EntityClass<T>, value: Parti
 export function encodeValue(value: unknown): unknown {
   return value instanceof Date && Number.isNaN(value.getTime()) ? 'an invalid Date' : value;
 }
+
+/** PostgreSQL's text knows no NUL, so no row has one. */
+export const isStorable = (text: string): boolean => !text.includes('\u0000');

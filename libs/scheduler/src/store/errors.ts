@@ -59,6 +59,18 @@ export class JobConflictError extends Error {
   }
 }
 
+export class ExecutionConflictError extends Error {
+  override readonly name = 'ExecutionConflictError';
+
+  constructor(
+    readonly executionId: string,
+    /** Whose it is. */
+    readonly jobId: string,
+  ) {
+    super(`Execution "${executionId}" belongs to job "${jobId}". Give each execution an id of its own.`);
+  }
+}
+
 /** The `manager` of a call is in no transaction, or on another database. Nothing was written. */
 export class CallerTransactionError extends Error {
   override readonly name = 'CallerTransactionError';

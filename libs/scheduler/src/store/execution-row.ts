@@ -1,3 +1,4 @@
+import { ExecutionConflictError } from './errors.js';
 import { type ErrorRecord, JobExecutionEntity } from './job-execution.entity.js';
 import type { JobEntity } from './job.entity.js';
 import type { NewExecution } from './job-store.js';
@@ -62,4 +63,10 @@ export function newExecutionRow(
     logs: [],
     data: job.data ?? null,
   } satisfies { [K in keyof Required<JobExecutionEntity>]: JobExecutionEntity[K] });
+}
+
+/** The same id again is the same call again, unless it is an execution of something else. */
+export function checkOwn<T extends Pick<JobExecutionEntity, 'id' | 'jobId' | 'kind'>>(row: T, jobId: string): T {
+  if (row.jobId === jobId && row.kind === 'manual') return row;
+  throw new ExecutionConflictError(row.id, row.jobId);
 }

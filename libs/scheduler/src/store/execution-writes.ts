@@ -1,16 +1,17 @@
-import { decodeRow, selectList } from './entity-rows.js';
+import { decodeRow, isStorable, selectList } from './entity-rows.js';
 import { ExecutionNotFoundError, JobNotFoundError } from './errors.js';
-import { newExecutionRow } from './execution-row.js';
+import { checkOwn, newExecutionRow } from './execution-row.js';
 import { JobExecutionEntity } from './job-execution.entity.js';
 import type { NewExecution, NewManualExecution } from './job-store.js';
-import { databaseNow, insertExecutions, readJobs } from './job-writes.js';
+import { databaseNow, insertExecutions } from './job-writes.js';
+import { JobEntity } from './job.entity.js';
 import type { Query } from './lease.js';
 import { notify } from './notifications.js';
 import type { Tables } from './tables.js';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** Reads the job without a lock: a manual run must not wait for a pass, nor hold one up. */
+/** A manual run must not wait for a pass, nor hold one up; only the removal of its job waits for it. */
 export async function addManualExecution(
   query: Query,
   tables: Tables,
@@ -18,9 +19,8 @@ export async function addManualExecution(
   { id, data, reason }: NewManualExecution,
 ): Promise<JobExecutionEntity> {
   const existing = await readExecution(query, tables, id);
-  if (existing) return existing;
-  const [job] = await readJobs(query, tables, [jobId]);
-  if (!job) throw new JobNotFoundError(jobId);
+  if (existing) return checkOwn(existing, jobId);
+  const job = await readKept(query, tables, jobId);
   const now = await databaseNow(query);
   const record: NewExecution = {
     id,
@@ -39,7 +39,17 @@ export async function addManualExecution(
   if (inserted) await notify(query, tables);
   const found = inserted ?? (await readExecution(query, tables, id));
   if (!found) throw new ExecutionNotFoundError(id);
-  return found;
+  return checkOwn(found, jobId);
+}
+
+/** A job that stays until this transaction is over. A pass takes a lock that does not mind this one. */
+async function readKept(query: Query, { job }: Tables, id: string): Promise<JobEntity> {
+  if (!isStorable(id)) throw new JobNotFoundError(id);
+  const { rows } = await query(`SELECT ${selectList(JobEntity, 'j')} FROM ${job} j WHERE j.id = $1 FOR KEY SHARE`, [
+    id,
+  ]);
+  if (!rows[0]) throw new JobNotFoundError(id);
+  return decodeRow(JobEntity, rows[0]);
 }
 
 export async function cancelExecution(

@@ -1,5 +1,5 @@
 import { decodeCursor, decodeExecutionCursor, encodeCursor, pageSize } from './cursor.js';
-import { decodeRow, type Row, selectList } from './entity-rows.js';
+import { decodeRow, isStorable, type Row, selectList } from './entity-rows.js';
 import { readExecution } from './execution-writes.js';
 import { JobAttemptEntity } from './job-attempt.entity.js';
 import { JobExecutionEntity } from './job-execution.entity.js';
@@ -19,6 +19,10 @@ class Conditions {
     this.#texts.push(text.replaceAll('$', () => `$${this.parameters.push(values.shift())}`));
   }
 
+  get canMatch(): boolean {
+    return this.parameters.every((value) => typeof value !== 'string' || isStorable(value));
+  }
+
   get sql(): string {
     return this.#texts.length > 0 ? `WHERE ${this.#texts.join(' AND ')}` : '';
   }
@@ -34,6 +38,7 @@ export async function readJobPage(query: Query, { job }: Tables, filter: JobFilt
   where.add(`(strpos(lower(j.id), $) > 0 OR strpos(lower(coalesce(j.description, '')), $) > 0)`, search, search);
   if (filter.cursor !== undefined) where.add('j.id > $', decodeCursor(filter.cursor, 1)[0]);
   const limit = pageSize(filter.limit);
+  if (!where.canMatch) return { items: [], nextCursor: null };
   const { rows } = await query(
     `SELECT ${selectList(JobEntity, 'j')} FROM ${job} j ${where.sql} ORDER BY j.id LIMIT ${limit + 1}`,
     where.parameters,
@@ -55,6 +60,7 @@ export async function readExecutionPage(
   if (filter.cursor !== undefined)
     where.add('(e.scheduled_at, e.id) < ($::timestamptz, $::uuid)', ...decodeExecutionCursor(filter.cursor));
   const limit = pageSize(filter.limit);
+  if (!where.canMatch) return { items: [], nextCursor: null };
   const { rows } = await query(
     `SELECT ${selectList(JobExecutionEntity, 'e')} FROM ${tables.execution} e ${where.sql}
      ORDER BY e.scheduled_at DESC, e.id DESC LIMIT ${limit + 1}`,

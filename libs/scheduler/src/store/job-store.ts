@@ -118,7 +118,9 @@ export type OutcomeVerdict =
   /** `status`: what it is now. A retry of what was asked to stop, or of a job that is gone, was written as `cancelled`. */
   | { kind: 'written'; status: OutcomeRecord['status'] }
   /** The execution was taken over, cancelled past its grace, or removed: this outcome does not count. */
-  | { kind: 'fenced' };
+  | { kind: 'fenced' }
+  /** Somebody else holds the row at this moment: tell it again later. */
+  | { kind: 'busy' };
 
 // ───────────────────────────── nodes
 
@@ -272,7 +274,10 @@ export interface JobStore {
   changeJob(id: string, change: (job: JobEntity, now: Date) => JobChange | null, call?: StoreCall): Promise<JobEntity>;
   /** Deletes the row and cancels what waits; history stays. Rejects with `JobNotFoundError`. */
   removeJob(id: string, call?: StoreCall): Promise<JobEntity>;
-  /** A pending manual execution, due now. The same id again gives the same row. Never locks the job. */
+  /**
+   * A pending manual execution, due now. The same id again gives the same row; an id of anything else
+   * rejects with `ExecutionConflictError`. Waits for no pass, and holds none up.
+   */
   addManualExecution(jobId: string, execution: NewManualExecution, call?: StoreCall): Promise<JobExecutionEntity>;
   /** Pending: cancelled at once. Running: its node is asked to stop. Otherwise nothing. Rejects with `ExecutionNotFoundError`. */
   cancelExecution(id: string, reason: string | null, call?: StoreCall): Promise<JobExecutionEntity>;

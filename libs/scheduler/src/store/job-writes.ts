@@ -1,4 +1,13 @@
-import { columnNames, columnsOf, decodeInstant, decodeRow, encodeRow, instant, selectList } from './entity-rows.js';
+import {
+  columnNames,
+  columnsOf,
+  decodeInstant,
+  decodeRow,
+  encodeRow,
+  instant,
+  isStorable,
+  selectList,
+} from './entity-rows.js';
 import { JobConflictError, JobNotFoundError } from './errors.js';
 import { newExecutionRow } from './execution-row.js';
 import { JobExecutionEntity } from './job-execution.entity.js';
@@ -94,10 +103,11 @@ async function writeJobs(
 }
 
 export async function readJobs(query: Query, { job }: Tables, ids: readonly string[]): Promise<JobEntity[]> {
-  if (ids.length === 0) return [];
+  const known = ids.filter(isStorable);
+  if (known.length === 0) return [];
   const { rows } = await query(
     `SELECT ${selectList(JobEntity, 'j')} FROM ${job} j WHERE j.id = ANY($1::text[]) ORDER BY j.id`,
-    [ids],
+    [known],
   );
   return rows.map((row) => decodeRow(JobEntity, row));
 }
@@ -123,6 +133,7 @@ export async function changeJob(
 
 /** The clock is read after the wait for the lock. */
 async function lockJob(query: Query, { job }: Tables, id: string): Promise<{ job: JobEntity; now: Date }> {
+  if (!isStorable(id)) throw new JobNotFoundError(id);
   const { rows } = await query(
     `SELECT ${selectList(JobEntity, 'j')}, ${instant(`date_trunc('milliseconds', clock_timestamp())`)} AS vigil_now
      FROM ${job} j WHERE j.id = $1 FOR NO KEY UPDATE`,
@@ -188,14 +199,17 @@ export async function insertExecutions(
   return answer.rows.map((row) => decodeRow(JobExecutionEntity, row));
 }
 
-/** The lock comes first: a pass that has the job may be claiming what is cancelled here. */
+/**
+ * The row goes first: a pass that has the job may be claiming what is cancelled here, and a manual run that keeps it may
+ * be adding to that.
+ */
 export async function removeJob(query: Query, tables: Tables, id: string): Promise<JobEntity> {
   const { job } = await lockJob(query, tables, id);
+  await query(`DELETE FROM ${tables.job} WHERE uid = $1`, [job.uid]);
   await query(
     `UPDATE ${tables.execution} SET status = 'cancelled', finished_at = now(), reason = 'the job was removed'
      WHERE job_uid = $1 AND status = 'pending'`,
     [job.uid],
   );
-  await query(`DELETE FROM ${tables.job} WHERE uid = $1`, [job.uid]);
   return job;
 }

@@ -33,9 +33,8 @@ const withErrorListener = new WeakSet<object>();
 
 /** One connection, taken for one piece of work, and never given back to the pool once it failed under that. */
 export class Lease {
-  /** Rejects when the connection is lost or given up; work on it must not be waited for any longer. */
-  readonly #failed: Promise<never>;
-  #reject!: (error: Outage) => void;
+  /** Of the work that is waited for; a promise of all failures would keep every answer of a long lease. */
+  readonly #rejecters = new Set<(error: Outage) => void>();
   #failure: Outage | null = null;
   #client: PgClient | null = null;
   #runner: QueryRunner | null = null;
@@ -44,10 +43,7 @@ export class Lease {
     readonly dataSource: DataSource,
     private readonly redact: (text: string) => string,
     private readonly onClosed: (lease: Lease) => void,
-  ) {
-    this.#failed = new Promise((_, reject) => (this.#reject = reject));
-    this.#failed.catch(() => {});
-  }
+  ) {}
 
   readonly #onError = (error: Error): void => {
     const meaning = queryError(error, this.redact);
@@ -83,7 +79,15 @@ export class Lease {
   /** `work`, or the failure of this connection if that comes first. */
   async guard<T>(work: Promise<T>): Promise<T> {
     work.catch(() => {});
-    return await Promise.race([work, this.#failed]);
+    if (this.#failure) throw this.#failure;
+    let reject!: (error: Outage) => void;
+    const failed = new Promise<never>((_, rejectNow) => (reject = rejectNow));
+    this.#rejecters.add(reject);
+    try {
+      return await Promise.race([work, failed]);
+    } finally {
+      this.#rejecters.delete(reject);
+    }
   }
 
   onNotification(listener: (channel: string) => void): void {
@@ -94,7 +98,7 @@ export class Lease {
   fail(error: Outage): void {
     if (this.#failure) return;
     this.#failure = error;
-    this.#reject(error);
+    for (const reject of this.#rejecters) reject(error);
     // The runner stays with its client: it hears the client's error and takes it out of the pool.
     if (this.#client) destroy(this.#client);
     this.onClosed(this);

@@ -1,5 +1,5 @@
 import { ExecutionNotFoundError, JobConflictError } from './errors.js';
-import { newExecutionRow } from './execution-row.js';
+import { checkOwn, newExecutionRow } from './execution-row.js';
 import type { JobDefinitionEntity } from './job-definition.entity.js';
 import type { ConflictRule, DeclaredJob, JobChange, JobStore, NewExecution, NewManualExecution } from './job-store.js';
 import { throughJson, type ExecutionRow, type JobRow, type MemoryData } from './memory-data.js';
@@ -55,7 +55,7 @@ export function addManualExecution(
   now: Date,
 ): ExecutionRow {
   const existing = data.execution(id);
-  if (existing) return existing;
+  if (existing) return checkOwn(existing, jobId);
   const job = data.jobOrThrow(jobId);
   const execution = { id, jobUid: job.uid, scheduledAt: now, untilAt: null, instantCount: 1, isCatchUp: false, reason };
   const row: ExecutionRow = newExecutionRow(job, { ...execution, kind: 'manual', status: 'pending' }, null, now);

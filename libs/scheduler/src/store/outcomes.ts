@@ -1,6 +1,7 @@
 import type { ConnectionKeeper } from './connection-keeper.js';
 import { isUnwritable } from './database-errors.js';
 import type { OutcomeRecord, OutcomeVerdict } from './job-store.js';
+import type { Query } from './lease.js';
 import {
   completeOutcomes,
   countFailures,
@@ -12,41 +13,51 @@ import type { Tables } from './tables.js';
 
 const LONGEST_DURATION_MS = 2 ** 31 - 1;
 
-/** One verdict for each outcome, in order. */
-export async function writeOutcomes(
-  keeper: ConnectionKeeper,
-  tables: Tables,
-  outcomes: readonly OutcomeRecord[],
-): Promise<OutcomeVerdict[]> {
-  if (outcomes.length === 0) return [];
-  let done: WrittenOutcome[];
-  try {
-    done = await keeper.run((query) => completeOutcomes(query, tables, outcomes));
-  } catch (error) {
-    if (!isUnwritable(error)) throw error;
-    return await writeApart(keeper, tables, outcomes, error);
-  }
-  const counts = failureCounts(done);
-  if (counts.length > 0) await keeper.run((query) => countFailures(query, tables, counts));
-  return await verdicts(keeper, tables, outcomes, done);
-}
+/** How executions ended, written so that no lock of somebody else's holds it up. */
+export class OutcomeWrites {
+  /** By uid of their jobs: a pass, or somebody else, had the job. They are counted with what comes next. */
+  #uncounted: ReadonlyMap<string, FailureCount> = new Map();
 
-/** Halves until the one that cannot be stored is alone, and writes that one without what it carries. */
-async function writeApart(
-  keeper: ConnectionKeeper,
-  tables: Tables,
-  outcomes: readonly OutcomeRecord[],
-  error: unknown,
-): Promise<OutcomeVerdict[]> {
-  const [only, ...others] = outcomes;
-  if (only && others.length === 0) {
-    if (isBare(only)) throw error;
-    return await writeOutcomes(keeper, tables, [bare(only, error)]);
+  constructor(
+    private readonly keeper: ConnectionKeeper,
+    private readonly tables: Tables,
+  ) {}
+
+  /** One verdict for each outcome, in order. */
+  async write(outcomes: readonly OutcomeRecord[]): Promise<OutcomeVerdict[]> {
+    if (outcomes.length === 0) return [];
+    try {
+      return await this.#writeTogether(outcomes);
+    } catch (error) {
+      if (!isUnwritable(error)) throw error;
+      return await this.#writeApart(outcomes, error);
+    }
   }
-  const middle = Math.ceil(outcomes.length / 2);
-  const first = await writeOutcomes(keeper, tables, outcomes.slice(0, middle));
-  const second = await writeOutcomes(keeper, tables, outcomes.slice(middle));
-  return [...first, ...second];
+
+  async #writeTogether(outcomes: readonly OutcomeRecord[]): Promise<OutcomeVerdict[]> {
+    const { verdicts, uncounted } = await this.keeper.transaction(async ({ query }) => {
+      const done = await completeOutcomes(query, this.tables, outcomes);
+      const counts = failureCounts(done, this.#uncounted);
+      const locked = counts.size > 0 ? await countFailures(query, this.tables, [...counts.values()]) : [];
+      const left = new Map([...counts].filter(([uid]) => locked.includes(uid)));
+      return { verdicts: await verdictsOn(query, this.tables, outcomes, done), uncounted: left };
+    });
+    this.#uncounted = uncounted;
+    return verdicts;
+  }
+
+  /** Halves until the one that cannot be stored is alone, and writes that one without what it carries. */
+  async #writeApart(outcomes: readonly OutcomeRecord[], error: unknown): Promise<OutcomeVerdict[]> {
+    const [only, ...others] = outcomes;
+    if (only && others.length === 0) {
+      if (isBare(only)) throw error;
+      return await this.write([bare(only, error)]);
+    }
+    const middle = Math.ceil(outcomes.length / 2);
+    const first = await this.write(outcomes.slice(0, middle));
+    const second = await this.write(outcomes.slice(middle));
+    return [...first, ...second];
+  }
 }
 
 const bareOutcomes = new WeakSet<OutcomeRecord>();
@@ -75,35 +86,35 @@ function storable(text: string): string {
   return text.replaceAll('\u0000', '').replace(/\p{Surrogate}/gu, '\ufffd');
 }
 
-function failureCounts(done: readonly WrittenOutcome[]): FailureCount[] {
-  const counts = new Map<string, FailureCount>();
+/** What these outcomes add to what was not counted before. */
+function failureCounts(
+  done: readonly WrittenOutcome[],
+  before: ReadonlyMap<string, FailureCount>,
+): Map<string, FailureCount> {
+  const counts = new Map(before);
   for (const { jobUid, status, consecutiveFailures } of [...done].sort((a, b) => a.index - b.index)) {
     const count = counts.get(jobUid) ?? { jobUid, isReset: false, failures: 0 };
     if (status === 'failed' || status === 'timed-out') counts.set(jobUid, { ...count, failures: count.failures + 1 });
     else if (status === 'succeeded' && (consecutiveFailures > 0 || count.failures > 0))
       counts.set(jobUid, { jobUid, isReset: true, failures: 0 });
   }
-  return [...counts.values()];
+  return counts;
 }
 
-async function verdicts(
-  keeper: ConnectionKeeper,
+async function verdictsOn(
+  query: Query,
   tables: Tables,
   outcomes: readonly OutcomeRecord[],
   done: readonly WrittenOutcome[],
 ): Promise<OutcomeVerdict[]> {
-  const written = new Map(done.map(({ index, status }) => [index, status]));
-  const rest = outcomes.flatMap((outcome, index) => (written.has(index) ? [] : [{ outcome, index }]));
-  if (rest.length > 0) {
-    const asked = rest.map(({ outcome }) => outcome);
-    const answers = await keeper.run((query) => writtenBefore(query, tables, asked), { unanswered: 'unknown' });
-    for (const [place, { index }] of rest.entries()) {
-      const status = answers[place];
-      if (status) written.set(index, status);
-    }
+  const found = new Map<number, OutcomeVerdict>();
+  for (const { index, status } of done) found.set(index, { kind: 'written', status });
+  const rest = outcomes.flatMap((outcome, index) => (found.has(index) ? [] : [{ outcome, index }]));
+  const asked = rest.map(({ outcome }) => outcome);
+  const answers = asked.length > 0 ? await writtenBefore(query, tables, asked) : [];
+  for (const [place, { index }] of rest.entries()) {
+    const status = answers[place];
+    if (status) found.set(index, status === 'running' ? { kind: 'busy' } : { kind: 'written', status });
   }
-  return outcomes.map((_, index) => {
-    const status = written.get(index);
-    return status ? { kind: 'written', status } : { kind: 'fenced' };
-  });
+  return outcomes.map((_, index) => found.get(index) ?? { kind: 'fenced' });
 }

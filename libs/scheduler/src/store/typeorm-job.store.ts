@@ -5,7 +5,7 @@ import { decodeRow, selectList } from './entity-rows.js';
 import { JobStoreConfigurationError } from './errors.js';
 import { addManualExecution, cancelExecution } from './execution-writes.js';
 import { readExecutionPage, readExecutionWithAttempts, readJobPage } from './history.js';
-import { JobExecutionEntity, type ProgressRecord } from './job-execution.entity.js';
+import { JobExecutionEntity } from './job-execution.entity.js';
 import type {
   ConflictRule,
   DeclaredJob,
@@ -24,8 +24,9 @@ import { addJobs, changeJob, readJobs, removeJob } from './job-writes.js';
 import type { Query } from './lease.js';
 import * as nodes from './nodes.js';
 import { NotificationConnection } from './notifications.js';
-import { writeOutcomes } from './outcomes.js';
+import { OutcomeWrites } from './outcomes.js';
 import { Pass } from './pass.js';
+import { saveProgress } from './progress.js';
 import { prune } from './retention.js';
 import { checkAndMigrate } from './schema-guard.js';
 import { beat } from './statements/beat.js';
@@ -43,12 +44,14 @@ export class TypeOrmJobStore implements JobStore {
   readonly #keeper: ConnectionKeeper;
   readonly #tables: Tables;
   readonly #notifications: NotificationConnection;
+  readonly #outcomes: OutcomeWrites;
   #uid: string | null = null;
 
   constructor(private readonly options: TypeOrmJobStoreOptions) {
     checkSchemaName(options.schema);
     this.#tables = tablesOf(options.schema);
     this.#keeper = new ConnectionKeeper(options);
+    this.#outcomes = new OutcomeWrites(this.#keeper, this.#tables);
     this.#notifications = new NotificationConnection(this.#keeper, this.#tables);
   }
 
@@ -94,23 +97,11 @@ export class TypeOrmJobStore implements JobStore {
   }
 
   async complete(outcomes: readonly OutcomeRecord[]) {
-    return await writeOutcomes(this.#keeper, this.#tables, outcomes);
+    return await this.#outcomes.write(outcomes);
   }
 
-  async saveProgress(progress: readonly { executionId: string; leaseEpoch: number; progress: ProgressRecord }[]) {
-    if (progress.length === 0) return;
-    await this.#keeper.run((query) =>
-      query(
-        `UPDATE ${this.#tables.execution} e SET progress = v.progress::jsonb
-         FROM unnest($1::uuid[], $2::int[], $3::text[]) v(id, epoch, progress)
-         WHERE e.id = v.id AND e.lease_epoch = v.epoch AND e.status = 'running'`,
-        [
-          progress.map((each) => each.executionId),
-          progress.map((each) => each.leaseEpoch),
-          progress.map((each) => JSON.stringify(each.progress).replaceAll('\\u0000', '')),
-        ],
-      ),
-    );
+  async saveProgress(progress: Parameters<JobStore['saveProgress']>[0]) {
+    await saveProgress(this.#keeper, this.#tables, progress);
   }
 
   async registerNode(node: NodeRegistration) {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from 'nestjs-vigil-testing';
 
+import type { JobContext } from '../../src/engine/job-context.js';
+import type { OutcomeRecord } from '../../src/store/job-store.js';
 import { JobStoreUnavailableError } from '../../src/store/errors.js';
 import { MemoryJobStore } from '../../src/store/memory-job.store.js';
 import { FaultyStore } from './faulty-store.js';
@@ -176,5 +178,106 @@ describe('A run', () => {
     await node.engine.start();
     await node.clock.advance(3_000);
     expect((await ledger(node)).map(({ status }) => status)).toEqual(['failed', 'failed', 'failed']);
+  });
+});
+
+describe('A node that may have lost its lease', () => {
+  const untilAborted =
+    (causes: unknown[]) =>
+    ({ signal }: JobContext<unknown>): Promise<never> =>
+      new Promise((_resolve, reject) =>
+        signal.addEventListener('abort', () => {
+          causes.push((signal.reason as Error).cause);
+          reject(signal.reason as Error);
+        }),
+      );
+
+  it('asks what may run elsewhere to stop, by its own clock and during the outage, and lets the rest go on', async () => {
+    const clock = new ManualClock();
+    const faults = new FaultyStore(new MemoryJobStore({ clock }));
+    const [rerun, abandon]: unknown[][] = [[], []];
+    const jobs = [
+      { id: 'rerun', every: '1h' as const, run: untilAborted(rerun!) },
+      { id: 'abandon', every: '1h' as const, onNodeLoss: 'abandon' as const, run: untilAborted(abandon!) },
+    ];
+    const node = aNode(jobs, { clock, store: faults.store });
+    await node.engine.start();
+    await clock.advance(3_600_000);
+    for (const verb of ['beat', 'peek', 'open', 'complete'] as const) faults.fail(verb, 'before', { times: Infinity });
+    await clock.advance(59_000);
+    expect(rerun).toEqual([]);
+    await clock.advance(20_000);
+    expect(rerun).toEqual(['lease-lost']);
+    expect(abandon).toEqual([]);
+    faults.heal();
+    await clock.advance(5_000);
+    const { items } = await node.store.getExecutions({ jobId: 'rerun' });
+    // nobody had taken it: it was given back and is running again
+    expect(items[0]?.execution).toMatchObject({ status: 'running', attempt: 1, leaseEpoch: 2 });
+  });
+
+  it('is another incarnation when the database has forgotten it, and stops what it ran', async () => {
+    const causes: unknown[] = [];
+    const node = aNode([{ every: '1h', run: untilAborted(causes) }]);
+    await node.engine.start();
+    await node.clock.advance(3_600_000);
+    const { incarnation } = node.engine.session;
+    const { nodes } = await node.store.beat(incarnation, -1);
+    await node.store.rescue(incarnation, nodes[0]!.beat);
+    node.engine.session.distrust();
+    node.engine.wake();
+    await node.clock.advance(0);
+    expect(causes).toEqual(['lease-lost']);
+    expect(node.engine.session.incarnation).not.toBe(incarnation);
+  });
+
+  it('leaves nothing of one start to the next', async () => {
+    const node = aNode([{ run: nothing }]);
+    await node.engine.start();
+    const { incarnation } = node.engine.session;
+    const stopped = node.engine.shutdown();
+    await node.clock.advance(0);
+    await stopped;
+    await node.engine.start();
+    expect(node.engine.session.incarnation).not.toBe(incarnation);
+  });
+});
+
+describe('An outcome', () => {
+  it('whose row somebody else has locked waits, is told again, and holds up no other', async () => {
+    const clock = new ManualClock();
+    const store = new MemoryJobStore({ clock });
+    let busy = true;
+    const locked = new Proxy(store, {
+      get: (target, key) => {
+        const value: unknown = Reflect.get(target, key);
+        if (key !== 'complete') return typeof value === 'function' ? (value as () => unknown).bind(target) : value;
+        return async (outcomes: readonly OutcomeRecord[]) => {
+          const isLocked = await Promise.all(
+            outcomes.map(async ({ executionId }) => {
+              const found = await target.getExecution(executionId);
+              return busy && found?.execution.jobId === 'locked';
+            }),
+          );
+          const verdicts = await target.complete(outcomes.filter((_, index) => !isLocked[index]));
+          return outcomes.map((_, index) => (isLocked[index] ? { kind: 'busy' } : verdicts.shift()));
+        };
+      },
+    });
+    const node = aNode(
+      [
+        { id: 'locked', run: nothing },
+        { id: 'free', run: nothing },
+      ],
+      { clock, store: locked },
+    );
+    await node.engine.start();
+    await clock.advance(5_000);
+    expect((await ledger(node, 'free')).map(({ status }) => status)).toEqual(Array(5).fill('succeeded'));
+    expect((await ledger(node, 'locked'))[0]).toEqual({ at: '00:00:01', status: 'running' });
+    busy = false;
+    await clock.advance(1_000);
+    expect((await ledger(node, 'locked'))[0]).toEqual({ at: '00:00:01', status: 'succeeded' });
+    expect(node.events.names).not.toContain('scheduler.failure');
   });
 });

@@ -50,6 +50,7 @@ describe('Options', () => {
     ['synchronize in connection', { connection: { url: URL, synchronize: true } }, /"synchronize" is not an option/],
     ['a store that is none', { store: { kind: 'memory' } }, /store is an object\. Give a JobStore/],
     ['store beside connection', { store, connection: { url: URL } }, /store and connection are both given/],
+    ['a connection that is a text', { connection: URL }, /^(?!.*secret).*connection.*Write an object/s],
     ['store beside pool', { store, pool: 2 }, /store and pool are both given/],
     ['connection beside a shared pool', { connection: { url: URL }, pool: 'shared' }, /pool is 'shared'\. Remove one/],
     ['a data source that is none', { dataSource: {} }, /dataSource is an object\. Give a TypeORM DataSource/],

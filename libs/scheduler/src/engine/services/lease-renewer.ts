@@ -14,15 +14,23 @@ export interface LeaseRenewerParts {
   onBeat(beat: Beat): Promise<void>;
 }
 
-/** Renews this node's lease at a quarter of its length, and hears with the answer what the cluster wants of its runs. */
+/**
+ * Renews this node's lease at a quarter of its length, and hears with the answer what the cluster wants of its runs.
+ * Whether the lease may be over is judged by the monotonic clock, from before the last good renewal was sent: what may
+ * be running elsewhere by now is asked to stop.
+ */
 export class LeaseRenewer implements Service {
   readonly name = 'lease-renewer';
+  #renewedMs: number;
 
-  constructor(private readonly parts: LeaseRenewerParts) {}
+  constructor(private readonly parts: LeaseRenewerParts) {
+    this.#renewedMs = parts.clock.monotonicMs();
+  }
 
   async run(signal: AbortSignal, succeeded: () => void): Promise<void> {
-    const { clock, session, leaseMs } = this.parts;
+    const { clock, session, dispatcher, leaseMs } = this.parts;
     while (!signal.aborted) {
+      if (clock.monotonicMs() - this.#renewedMs >= leaseMs) dispatcher.abortRerunnable('lease-lost');
       await session.ready();
       await this.beat();
       succeeded();
@@ -31,13 +39,12 @@ export class LeaseRenewer implements Service {
   }
 
   async beat(): Promise<void> {
-    const { store, session, dispatcher, leaseMs, onBeat } = this.parts;
+    const { store, session, dispatcher, clock, leaseMs, onBeat } = this.parts;
+    const sentMs = clock.monotonicMs();
     const beat = await store.beat(session.incarnation, leaseMs);
-    if (!beat.alive) {
-      dispatcher.abortAll('lease-lost');
-      await session.startAnew();
-      return;
-    }
+    this.#renewedMs = sentMs;
+    if (!beat.alive) return session.startAnew();
+    dispatcher.abortOthers(beat.mine, sentMs);
     for (const { executionId, cancelRequested } of beat.mine) {
       if (cancelRequested) dispatcher.abort(executionId, 'cancelled');
     }

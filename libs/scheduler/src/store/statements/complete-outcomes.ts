@@ -14,7 +14,8 @@ export interface WrittenOutcome {
 
 /**
  * Plan: a nested loop over the outcomes, each by primary key. Fenced by id, epoch and status, hence repeatable. A retry
- * of what was asked to stop, or of a job that is gone, ends here instead: nobody would ever offer it again.
+ * of what was asked to stop, or of a job that is gone, ends here instead: nobody would ever offer it again. A row that
+ * somebody else has locked is left out: it must not hold up the others.
  */
 export async function completeOutcomes(
   query: Query,
@@ -48,6 +49,9 @@ function completeStatement({ execution, attempt, job }: Tables): string {
   return `WITH v AS (SELECT * FROM unnest($1::int[], $2::uuid[], $3::int[], $4::text[], $5::float8[], $6::boolean[],
       $7::text[], $8::text[], $9::text[], $10::text[], $11::int[])
       v(n, id, epoch, status, delay_ms, spends, reason, error, result, progress, duration_ms)
+    ), free AS (
+      SELECT v.*, e.id AS execution_id FROM v JOIN ${execution} e ON e.id = v.id
+      WHERE e.lease_epoch = v.epoch AND e.status = 'running' FOR NO KEY UPDATE OF e SKIP LOCKED
     ), done AS (
       UPDATE ${execution} e SET status = ${becomes}, owner = NULL,
         attempt = e.attempt - CASE WHEN v.spends THEN 0 ELSE 1 END,
@@ -56,7 +60,7 @@ function completeStatement({ execution, attempt, job }: Tables): string {
         reason = CASE WHEN ${becomes} = 'cancelled' THEN coalesce(v.reason, e.reason) ELSE v.reason END,
         error = v.error::jsonb, result = v.result::jsonb, progress = coalesce(v.progress::jsonb, e.progress),
         duration_ms = CASE WHEN ${becomes} = 'pending' THEN e.duration_ms ELSE v.duration_ms END
-      FROM v WHERE e.id = v.id AND e.lease_epoch = v.epoch AND e.status = 'running'
+      FROM free v WHERE e.id = v.execution_id AND e.lease_epoch = v.epoch AND e.status = 'running'
       RETURNING v.n, e.id, e.job_uid, e.lease_epoch, e.status, e.node_name, e.claimed_at, e.error,
         e.attempt + CASE WHEN v.spends THEN 0 ELSE 1 END AS attempt
     ), kept AS (
@@ -68,24 +72,24 @@ function completeStatement({ execution, attempt, job }: Tables): string {
 }
 
 /**
- * Of outcomes that were not written just now: what had been written; null: nothing. An execution that stopped running
- * under this epoch was ended by its owner, and a retry left its attempt; a takeover changes the epoch and leaves its own
- * mark.
+ * Of outcomes that were not written just now: what had been written; `running`: nothing yet, somebody else had the row;
+ * null: nothing, ever. An execution that stopped running under this epoch was ended by its owner, and a retry left its
+ * attempt; a takeover changes the epoch and leaves its own mark.
  */
 export async function writtenBefore(
   query: Query,
   { execution, attempt }: Tables,
   outcomes: readonly OutcomeRecord[],
-): Promise<(OutcomeRecord['status'] | null)[]> {
+): Promise<(OutcomeRecord['status'] | 'running' | null)[]> {
   const { rows } = await query(
     `SELECT CASE WHEN EXISTS (SELECT 1 FROM ${attempt} a WHERE a.execution_id = v.id AND a.lease_epoch = v.epoch
            AND a.error ->> 'name' IS DISTINCT FROM '${NODE_LOST.name}') THEN 'pending'
-         WHEN e.lease_epoch = v.epoch AND e.status <> 'running' THEN e.status END AS status
+         WHEN e.lease_epoch = v.epoch THEN e.status END AS status
      FROM unnest($1::uuid[], $2::int[]) WITH ORDINALITY v(id, epoch, n)
      LEFT JOIN ${execution} e ON e.id = v.id ORDER BY v.n`,
     [outcomes.map((outcome) => outcome.executionId), outcomes.map((outcome) => outcome.leaseEpoch)],
   );
-  return rows.map((row) => row.status as OutcomeRecord['status'] | null);
+  return rows.map((row) => row.status as OutcomeRecord['status'] | 'running' | null);
 }
 
 export interface FailureCount {
@@ -95,15 +99,23 @@ export interface FailureCount {
   failures: number;
 }
 
-/** Apart from the outcomes and in one order: whoever cancels locks a job before its executions. */
-export async function countFailures(query: Query, { job }: Tables, counts: readonly FailureCount[]): Promise<void> {
-  await query(
-    `WITH v AS (SELECT * FROM unnest($1::uuid[], $2::boolean[], $3::int[]) v(uid, is_reset, failures)),
-     locked AS (SELECT uid FROM ${job} WHERE uid = ANY($1::uuid[]) ORDER BY uid FOR NO KEY UPDATE)
-     UPDATE ${job} j SET consecutive_failures = CASE WHEN v.is_reset THEN 0 ELSE j.consecutive_failures END + v.failures
-     FROM v JOIN locked ON locked.uid = v.uid WHERE j.uid = v.uid`,
+/** @returns the uids of jobs that somebody else has locked, a pass as a rule: they have to be counted later */
+export async function countFailures(
+  query: Query,
+  { job }: Tables,
+  counts: readonly FailureCount[],
+): Promise<readonly string[]> {
+  const { rows } = await query(
+    `WITH v AS (SELECT * FROM unnest($1::uuid[], $2::boolean[], $3::int[]) v(uid, is_reset, failures)
+     ), free AS (SELECT uid FROM ${job} WHERE uid = ANY($1::uuid[]) FOR NO KEY UPDATE SKIP LOCKED
+     ), counted AS (
+       UPDATE ${job} j
+       SET consecutive_failures = CASE WHEN v.is_reset THEN 0 ELSE j.consecutive_failures END + v.failures
+       FROM v JOIN free ON free.uid = v.uid WHERE j.uid = v.uid RETURNING j.uid
+     ) SELECT uid FROM ${job} WHERE uid = ANY($1::uuid[]) AND uid NOT IN (SELECT uid FROM counted)`,
     [counts.map((count) => count.jobUid), counts.map((count) => count.isReset), counts.map((count) => count.failures)],
   );
+  return rows.map((row) => String(row.uid));
 }
 
 function json(value: unknown): string | null {

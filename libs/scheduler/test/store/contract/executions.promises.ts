@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import { describe, expect, it } from 'vitest';
 
-import { ExecutionNotFoundError, JobNotFoundError } from '../../../src/store/errors.js';
+import { ExecutionConflictError, ExecutionNotFoundError, JobNotFoundError } from '../../../src/store/errors.js';
 import { aJob, FAR_FUTURE, HOUR, outcomeOf } from '../builders.js';
 import { added, claimed, executionOf, registered, running, seen, statusOf, waiting, type Fixture } from './fixture.js';
 
@@ -58,6 +58,21 @@ export function executionPromises(fixture: Fixture): void {
       const [job] = await added(fixture.store, notDue());
       await fixture.store.addManualExecution('report', byHand());
       expect(await fixture.store.getJob('report')).toEqual(job);
+    });
+
+    it('rejects with the id of an execution of another job, or of one that was not asked for by hand', async () => {
+      const { store } = fixture;
+      const { execution } = await running(store, { id: 'other' });
+      await added(store, notDue());
+      const ofOther = await store.addManualExecution('other', byHand());
+      for (const [jobId, id] of [
+        ['report', ofOther.id],
+        ['other', execution.id],
+      ] as const) {
+        const error: unknown = await store.addManualExecution(jobId, byHand({ id })).catch((reason: unknown) => reason);
+        expect(error).toBeInstanceOf(ExecutionConflictError);
+        expect(error).toMatchObject({ message: expect.stringContaining(`"${id}" belongs to job "other". Give each`) });
+      }
     });
 
     it('rejects for a job that does not exist', async () => {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import { describe, expect, it } from 'vitest';
 
+import { JobNotFoundError } from '../../../src/store/errors.js';
 import type { ExecutionFilter, JobFilter, OutcomeRecord, Page } from '../../../src/store/job-store.js';
 import { aJob, FAR_FUTURE, HOUR, outcomeOf, PAST, plus, recordFor, SECOND } from '../builders.js';
 import { added, registered, running, waiting, type Fixture } from './fixture.js';
@@ -133,6 +134,27 @@ export function historyPromises(fixture: Fixture): void {
   it.each(['garbage', Buffer.from('[1]').toString('base64url'), ''])('a page refuses the cursor %j', async (cursor) => {
     await expect(fixture.store.getJobs({ cursor })).rejects.toBeInstanceOf(RangeError);
     await expect(fixture.store.getExecutions({ cursor })).rejects.toBeInstanceOf(RangeError);
+  });
+
+  it.each([
+    ['2', randomUUID()],
+    [PAST.toISOString(), '-'.repeat(36)],
+    ['\u0000', 'a'],
+  ])('a page of executions refuses the parts %j', async (...parts) => {
+    const cursor = Buffer.from(JSON.stringify(parts)).toString('base64url');
+    await expect(fixture.store.getExecutions({ cursor })).rejects.toBeInstanceOf(RangeError);
+  });
+
+  it('U+0000 matches nothing', async () => {
+    const { store } = fixture;
+    const nothing = { items: [], nextCursor: null };
+    await added(store, aJob());
+    expect(await store.getJob('a\u0000')).toBeNull();
+    for (const filter of [{ tag: '\u0000' }, { search: '\u0000' }, { handler: '\u0000' }])
+      expect(await store.getJobs(filter)).toEqual(nothing);
+    expect(await store.getExecutions({ jobId: '\u0000' })).toEqual(nothing);
+    expect(await store.getExecution('\u0000')).toBeNull();
+    await expect(store.removeJob('\u0000')).rejects.toBeInstanceOf(JobNotFoundError);
   });
 
   it('a page of executions refuses the cursor of a page of jobs', async () => {

@@ -1,0 +1,137 @@
+import { randomUUID } from 'node:crypto';
+import pg from 'pg';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { JobNotFoundError } from '../../src/store/errors.js';
+import type { TypeOrmJobStore } from '../../src/store/typeorm-job.store.js';
+import { aJob, aPass, decideAll, decisions, FAR_FUTURE, outcomeOf } from './builders.js';
+import { added, executionOf, registered, running, statusOf } from './contract/fixture.js';
+import { Cleanup, serverUrl, sql } from './typeorm-store.support.js';
+
+let cleanup: Cleanup;
+let schema: string;
+let store: TypeOrmJobStore;
+
+beforeEach(async () => {
+  cleanup = new Cleanup();
+  schema = cleanup.schema();
+  store = await cleanup.openStore(schema);
+});
+afterEach(() => cleanup.run());
+
+/** Somebody with psql who has begun a transaction. */
+async function somebody(statement: string, parameters: unknown[] = []): Promise<pg.Client> {
+  const client = cleanup.add(new pg.Client({ connectionString: serverUrl() }), (each) => each.end());
+  await client.connect();
+  await client.query('BEGIN');
+  await client.query(statement, parameters);
+  return client;
+}
+
+/** Until that call waits for a lock, or is over. */
+async function untilItWaits(call: Promise<unknown>): Promise<void> {
+  let isOver = false;
+  void call.catch(() => {}).finally(() => (isOver = true));
+  const waiting = `SELECT 1 FROM pg_locks w JOIN pg_locks h ON h.pid = w.pid JOIN pg_class c ON c.oid = h.relation
+    WHERE NOT w.granted AND c.relnamespace = $1::text::regnamespace`;
+  while (!isOver && (await sql(waiting, [schema])).length === 0);
+}
+
+describe('a row that somebody else has locked', () => {
+  const lockExecution = (id: string) =>
+    somebody(`SELECT 1 FROM "${schema}".job_execution WHERE id = $1 FOR UPDATE`, [id]);
+  const two = async () => {
+    const node = await registered(store);
+    await added(store, aJob({ id: 'a' }), aJob({ id: 'b' }));
+    const { recorded } = await store.pass(aPass(node), decideAll);
+    return recorded as [(typeof recorded)[0], (typeof recorded)[0]];
+  };
+
+  it('holds up no other outcome: its own is to be told again', async () => {
+    const [locked, free] = await two();
+    const client = await lockExecution(locked.id);
+    const outcomes = [outcomeOf(locked), outcomeOf(free)];
+    const written = { kind: 'written', status: 'succeeded' };
+    expect(await store.complete(outcomes)).toEqual([{ kind: 'busy' }, written]);
+    await client.query('ROLLBACK');
+    expect(await store.complete(outcomes)).toEqual([written, written]);
+    expect(await statusOf(store, locked.id)).toBe('succeeded');
+  });
+
+  it('is fenced all the same once it was taken over', async () => {
+    const [locked] = await two();
+    await lockExecution(locked.id);
+    expect(await store.complete([outcomeOf(locked, { leaseEpoch: 9 })])).toEqual([{ kind: 'fenced' }]);
+  });
+
+  it('holds up no progress of another', async () => {
+    const [locked, free] = await two();
+    await lockExecution(locked.id);
+    const progress = { fraction: 0.5, message: null };
+    await store.saveProgress([locked, free].map(({ id, leaseEpoch }) => ({ executionId: id, leaseEpoch, progress })));
+    expect(await executionOf(store, free.id)).toMatchObject({ progress });
+  });
+
+  it('of a job holds up no outcome, and its failure is counted with the next one', async () => {
+    const [first, other] = await two();
+    const client = await somebody(`SELECT 1 FROM "${schema}".job WHERE uid = $1 FOR UPDATE`, [first.jobUid]);
+    const failed = [{ kind: 'written', status: 'failed' }];
+    expect(await store.complete([outcomeOf(first, { status: 'failed' })])).toEqual(failed);
+    await client.query('ROLLBACK');
+    expect(await store.getJob(first.jobId)).toMatchObject({ consecutiveFailures: 0 });
+    expect(await store.complete([outcomeOf(other, { status: 'failed' })])).toEqual(failed);
+    expect(await store.getJob(first.jobId)).toMatchObject({ consecutiveFailures: 1 });
+    expect(await store.getJob(other.jobId)).toMatchObject({ consecutiveFailures: 1 });
+  });
+});
+
+it('progress that cannot be stored is dropped, and the others are saved', async () => {
+  const { execution } = await running(store);
+  const entry = { executionId: execution.id, leaseEpoch: execution.leaseEpoch };
+  await store.saveProgress([
+    { executionId: 'no uuid', leaseEpoch: 1, progress: { fraction: 0.1, message: null } },
+    { ...entry, progress: { fraction: 0.5, message: null } },
+  ]);
+  expect(await executionOf(store, execution.id)).toMatchObject({ progress: { fraction: 0.5 } });
+});
+
+describe('a manual run while its job is removed', () => {
+  const byHand = () => ({ id: randomUUID(), data: null, reason: null });
+
+  it('that was first is cancelled with the job', async () => {
+    const [job] = await added(store, aJob({ nextRunAt: FAR_FUTURE }));
+    const application = await somebody('SELECT 1');
+    const manager = { query: async (text: string, values?: unknown[]) => (await application.query(text, values)).rows };
+    const { id } = await store.addManualExecution(job!.id, byHand(), { manager });
+    const removing = store.removeJob(job!.id);
+    await untilItWaits(removing);
+    await application.query('COMMIT');
+    await removing;
+    expect(await statusOf(store, id)).toBe('cancelled');
+  });
+
+  it('that comes second finds no job', async () => {
+    const [job] = await added(store, aJob({ nextRunAt: FAR_FUTURE }));
+    const application = await somebody('SELECT 1');
+    const manager = { query: async (text: string, values?: unknown[]) => (await application.query(text, values)).rows };
+    await store.removeJob(job!.id, { manager });
+    const adding = expect(store.addManualExecution(job!.id, byHand())).rejects.toBeInstanceOf(JobNotFoundError);
+    await untilItWaits(adding);
+    await application.query('COMMIT');
+    await adding;
+  });
+
+  it('waits for no pass', async () => {
+    const node = await registered(store);
+    await added(store, aJob());
+    let adding: Promise<unknown> | undefined;
+    const client = await somebody(`SELECT 1 FROM "${schema}".job FOR NO KEY UPDATE`);
+    await store.addManualExecution('report', byHand());
+    await client.query('ROLLBACK');
+    await store.pass(aPass(node), () => {
+      adding = store.addManualExecution('report', byHand());
+      return decisions();
+    });
+    await adding;
+  });
+});
