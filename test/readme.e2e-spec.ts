@@ -6,7 +6,10 @@ import { expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const readme = readFileSync(resolve(root, 'README.md'), 'utf8');
-const blocks = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code ?? '');
+const others = ['libs/testing/README.md', 'docs/operations.md'].map((path) =>
+  readFileSync(resolve(root, path), 'utf8'),
+);
+const blocks = [...[readme, ...others].join('\n').matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code ?? '');
 
 it('The quick start of the README fits in 20 lines', () => {
   const quickStart = readme.split('<!-- quick-start -->')[1]?.match(/```ts\n(.*?)```/s)?.[1] ?? '';
@@ -14,8 +17,8 @@ it('The quick start of the README fits in 20 lines', () => {
   expect(quickStart.trim().split('\n').length).toBeLessThanOrEqual(20);
 });
 
-it('Every TypeScript block of the README compiles', () => {
-  expect(blocks.length).toBeGreaterThanOrEqual(2);
+it('Every TypeScript block of the documentation compiles', () => {
+  expect(blocks.length).toBeGreaterThanOrEqual(3);
   const files = new Map(blocks.map((code, index) => [resolve(root, 'test', `readme-${index}.ts`), code]));
   const { config } = ts.readConfigFile(resolve(root, 'tsconfig.json'), (path) => ts.sys.readFile(path)) as {
     config: object;

@@ -2,7 +2,7 @@ import type { LoggerService } from '@nestjs/common';
 import { clockTime, oneLine } from './words.js';
 
 /** What the scheduler logs of runs and outages is printed from its events, which know more: see `RunPrinter`. */
-const PRINTED_OTHERWISE = /^(Job "|The database has been away|The scheduler's )/;
+const PRINTED_OTHERWISE = /^(Job "|The database cannot be reached|The scheduler's )/;
 
 /** Warnings and errors, a line each, without stacks. */
 export class LineLogger implements LoggerService {

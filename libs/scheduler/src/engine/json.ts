@@ -70,7 +70,8 @@ function bounded(text: string, length: number): string {
   return storable(clean.length <= length ? clean : `${clean.slice(0, length)}… (${clean.length} characters)`);
 }
 
-function redact(text: string): string {
+/** Without the passwords in its connection strings. */
+export function redact(text: string): string {
   return text.replace(/\b([a-z][a-z0-9+.-]*:\/\/[^\s:/@]*):[^\s@]*@/gi, '$1:***@');
 }
 

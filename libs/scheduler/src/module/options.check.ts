@@ -1,6 +1,7 @@
 import type { DataSource } from 'typeorm';
 
 import { resolveSettings } from '../engine/job-settings.js';
+import { redact } from '../engine/json.js';
 import { checkSchemaName, type SchedulerConnection } from '../store/store-options.js';
 import { shown } from '../triggers/instant.js';
 import { zoneNamed } from '../triggers/zone.js';
@@ -45,10 +46,7 @@ const CHECKS: Record<keyof SchedulerModuleOptions, Check> = {
     ['string', 'symbol', 'function'].includes(typeof value) || typeof (value as DataSource | null)?.options === 'object'
       ? null
       : "Give a TypeORM DataSource, or its injection token, e.g. getDataSourceToken('billing').",
-  connection: (value) =>
-    typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? strangerIn(value, CONNECTION_KEYS)
-      : 'Write an object, e.g. { url: process.env.DATABASE_URL }.',
+  connection: checkConnection,
   pool: (value) =>
     value === 'shared' || whole(value, 1, 1_000) === null ? null : "Write a number of connections, or 'shared'.",
   store: (value) =>
@@ -89,7 +87,7 @@ export function checkOptions(name: unknown, options: unknown): asserts options i
     if (complaint === null) continue;
     // A connection is full of secrets, wherever they were written.
     const what = option === 'connection' ? option : `${option} is ${shown(value)}`;
-    throw new SchedulerOptionsError(`${where}: ${what}. ${complaint}`);
+    throw new SchedulerOptionsError(redact(`${where}: ${what}. ${complaint}`));
   }
   const conflict = conflictIn(options as SchedulerModuleOptions);
   if (conflict !== null) throw new SchedulerOptionsError(`${where}: ${conflict}`);
@@ -108,6 +106,30 @@ function conflictIn(options: { store?: unknown; connection?: unknown; pool?: unk
     return 'pool is 1, and listening for notifications needs one connection for itself. Write pool: 2 or more, or notifications: false.';
   }
   return null;
+}
+
+/** Says nothing of what the values are: they are full of secrets. */
+function checkConnection(value: unknown): string | null {
+  const example = 'Write an object, e.g. { url: process.env.DATABASE_URL }.';
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return example;
+  const stranger = strangerIn(value, CONNECTION_KEYS);
+  if (stranger !== null) return stranger;
+  const { url, host, port } = value as Record<string, unknown>;
+  if ('url' in value) return checkUrl(url);
+  if (host !== undefined && typeof host !== 'string') return 'host is not a text. Write the name of the server.';
+  return port === undefined || whole(port, 1, 65_535) === null ? null : 'port is not a number from 1 to 65535.';
+}
+
+/** An "@" or "/" in a password that is not encoded makes the rest of it the name of the server. */
+function checkUrl(url: unknown): string | null {
+  const shape = 'Write postgres://user:password@host:5432/database';
+  if (url === undefined || url === '') return `url is empty. Is the variable set that it comes from? ${shape}.`;
+  const parsed = typeof url === 'string' && URL.canParse(url) ? new URL(url) : null;
+  const isPostgres = parsed !== null && ['postgres:', 'postgresql:'].includes(parsed.protocol);
+  const isTorn = parsed !== null && (parsed.pathname + parsed.hash).includes('@');
+  return isPostgres && !isTorn
+    ? null
+    : `url is no address of a PostgreSQL database. ${shape}, and percent-encode what is special in the password.`;
 }
 
 function checkExecutors(value: unknown): string | null {

@@ -79,7 +79,7 @@ export class SchedulerLogger {
     const since = downMs >= REPEAT_AFTER_MS ? ` for ${inWords(downMs)}` : '';
     this.logger.error(
       isOutage
-        ? `The database has been away${since}: ${message}. No job is lost; what becomes due waits. Trying again until it is back.`
+        ? `The database cannot be reached${since}: ${message}. No job is lost; what becomes due waits. Trying again until it is back.`
         : `The scheduler's ${service} has been failing${since} (attempt ${attempt}): ${message}. Trying again.`,
     );
   }

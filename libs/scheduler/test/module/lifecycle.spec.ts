@@ -210,7 +210,9 @@ describe('Booting', () => {
     await expect(scheduler.getJobs()).rejects.toBeInstanceOf(JobStoreUnavailableError);
     await expect(scheduler.runJob('x')).rejects.toMatchObject({ outcome: 'not-written' });
     await app.close();
-    expect(logger.messages('error')).toEqual([expect.stringMatching(/^The database has been away: .*127\.0\.0\.1:1/)]);
+    expect(logger.messages('error')).toEqual([
+      expect.stringMatching(/^The database cannot be reached: .*127\.0\.0\.1:1/),
+    ]);
     expect(JSON.stringify(logger.lines)).not.toContain('s3cret');
   });
 });

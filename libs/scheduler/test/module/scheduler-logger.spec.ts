@@ -56,9 +56,9 @@ describe('An outage', () => {
     turn('recovering', 'running', 150_000);
 
     expect(logs.messages('error')).toEqual([
-      'The database has been away: PostgreSQL at db:5432: connection refused. No job is lost; what becomes due waits. Trying again until it is back.',
-      expect.stringContaining('has been away for 60 s'),
-      expect.stringContaining('has been away for 2 min'),
+      'The database cannot be reached: PostgreSQL at db:5432: connection refused. No job is lost; what becomes due waits. Trying again until it is back.',
+      expect.stringContaining('cannot be reached for 60 s'),
+      expect.stringContaining('cannot be reached for 2 min'),
     ]);
     expect(logs.messages('log')).toEqual(['Recovered after 3 min.']);
     expect(logs.lines.every(({ context }) => context === 'Scheduler')).toBe(true);
