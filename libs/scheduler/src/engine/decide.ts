@@ -68,7 +68,7 @@ function decideJob(snapshot: JobSnapshot, now: Date, context: DecideContext): Jo
 
 function decideFires(job: JobEntity, trigger: Trigger, now: Date, places: Places, decision: JobDecision): JobDecision {
   const { missed, fires, first } = dueInstants(job, trigger, now);
-  if (missed !== null) decision.records.push(missedRecord(job, missed));
+  if (missed !== null) decision.records.push(missedRecord(job, missed, lateReason(job, missed)));
   const isBacklog = job.misfire === 'all' && fires.length > 1;
   let decided = missed?.until ?? null;
   let runs = 0;
@@ -158,17 +158,15 @@ function fireRecord(job: JobEntity, scheduledAt: Date, place: Place, isCatchUp: 
   return { ...recordOf(job, scheduledAt), status: place, isCatchUp, reason };
 }
 
-function missedRecord(job: JobEntity, { from, until, count }: MissedRange): NewExecution {
-  const reason =
-    count === 1 ? 'its time had passed' : `${count > 1_000 ? 'more than 1,000' : count} instants had passed`;
-  const policy = `misfire: '${job.misfire}'`;
-  return {
-    ...recordOf(job, from),
-    untilAt: count === 1 ? null : until,
-    instantCount: count,
-    status: 'missed',
-    reason: `${reason} when the job could be looked at (${policy})`,
-  };
+function lateReason(job: JobEntity, { count }: MissedRange): string {
+  const what = count === 1 ? 'its time had passed' : `${count > 1_000 ? 'more than 1,000' : count} instants had passed`;
+  return `${what} when the job could be looked at (misfire: '${job.misfire}')`;
+}
+
+/** The ledger's line of instants that will not run. */
+export function missedRecord(job: JobEntity, { from, until, count }: MissedRange, reason: string): NewExecution {
+  const untilAt = count === 1 ? null : until;
+  return { ...recordOf(job, from), untilAt, instantCount: count, status: 'missed', reason };
 }
 
 /** Makes the ledger's line of one instant; its id is made here so that a lost answer can be looked up. */

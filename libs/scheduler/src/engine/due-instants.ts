@@ -55,7 +55,7 @@ function firesFrom(trigger: Trigger, from: Date, first: Date, latest: Date): Dat
   let next = from <= first ? first : nextFire(trigger, justBefore(from));
   while (next !== null && next <= latest && fires.length < MAX_FIRES_PER_PASS) {
     fires.push(next);
-    next = nextFire(trigger, next);
+    next = next < latest ? nextFire(trigger, next) : null;
   }
   return fires;
 }

@@ -47,10 +47,6 @@ export class HandlerRegistry {
     return this.#handlers.get(key);
   }
 
-  get handlers(): readonly JobHandler[] {
-    return [...this.#handlers.values()];
-  }
-
   get declaredJobs(): readonly DeclaredJob[] {
     return [...this.#declared].map(([id, { draft, hash }]) => ({ id, hash, definition: definitionOf(draft) }));
   }

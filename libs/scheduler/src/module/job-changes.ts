@@ -1,7 +1,6 @@
-import { randomUUID } from 'node:crypto';
-
+import { missedRecord } from '../engine/decide.js';
 import { dueInstants } from '../engine/due-instants.js';
-import type { JobChange, NewExecution } from '../store/job-store.js';
+import type { JobChange } from '../store/job-store.js';
 import type { JobEntity } from '../store/job.entity.js';
 import { wakeAfterJitter } from '../triggers/jitter.js';
 import type { Trigger } from '../triggers/trigger.js';
@@ -37,27 +36,10 @@ export function resuming(
       wakeAt: wakeAfterJitter(trigger, job.uid, nextRunAt, job.jitterMs),
       ...(missed === null ? {} : { lastInstant: missed.until }),
     },
-    records: missed === null ? [] : [missedInPause(job, missed)],
+    records: missed === null ? [] : [missedRecord(job, missed, `the job was ${job.state}`)],
   };
 }
 
 function inState(state: JobEntity['state'], now: Date, { reason, by }: Note): Partial<JobEntity> {
   return { state, stateAt: now, stateReason: reason ?? null, stateBy: by ?? null };
-}
-
-function missedInPause(
-  job: JobEntity,
-  { from, until, count }: { from: Date; until: Date; count: number },
-): NewExecution {
-  return {
-    id: randomUUID(),
-    jobUid: job.uid,
-    kind: 'schedule',
-    scheduledAt: from,
-    untilAt: count === 1 ? null : until,
-    instantCount: count,
-    isCatchUp: false,
-    status: 'missed',
-    reason: `the job was ${job.state}`,
-  };
 }
