@@ -97,5 +97,6 @@ export async function readLock(dataDirectory: string): Promise<{ pid: number; re
   const lock = await readFile(join(dataDirectory, 'postmaster.pid'), 'utf8').catch(() => '');
   const lines = lock.split('\n');
   const pid = Number.parseInt(lines[0] ?? '', 10);
-  return pid > 0 ? { pid, ready: lines[7]?.trim() === 'ready' } : undefined;
+  // a standby that answers says so in its own word
+  return pid > 0 ? { pid, ready: ['ready', 'standby'].includes(lines[7]?.trim() ?? '') } : undefined;
 }

@@ -1,21 +1,37 @@
+import { normalized, type Point } from './points.js';
+
+/**
+ * Where a connection is cut, seen from one statement. Always both sides see their connection reset.
+ * - `before`: the statement never reaches the server.
+ * - `in-request`: half of its bytes reach the server, which does not execute it.
+ * - `in-answer`: it is executed, and half of its answer's bytes reach the client.
+ * - `after`: it is executed, and its answer is lost.
+ */
+export type CutSide = 'before' | 'in-request' | 'in-answer' | 'after';
+
 /** Where and when to cut a connection. */
 export interface CutOptions {
   /** The statement: text it contains, or a pattern. */
   match: RegExp | string;
-  /** `before`: it never reaches the server. `after`: it is executed, and its answer is lost. */
-  side: 'before' | 'after';
+  side: CutSide;
   /** Which of the statements that match, counted over all connections from the call on. @default 1 */
   occurrence?: number;
 }
 
-export interface ArmedCut {
-  readonly side: 'before' | 'after';
-  readonly statement: string;
+/** What is to be done at one of some statements that are sent together. */
+export interface Strike {
+  readonly what: CutSide | 'delay' | 'silence';
+  /** Which of the statements it is. */
+  readonly index: number;
+  readonly delayMs?: number;
   /** The connection is cut. */
-  done(): void;
+  done?(): void;
 }
 
-interface Waiting extends CutOptions {
+interface Waiting {
+  readonly side: CutSide;
+  readonly description: string;
+  matches(statement: string): boolean;
   left: number;
   resolve(statement: string): void;
   reject(error: Error): void;
@@ -26,35 +42,50 @@ export class Cuts {
   #waiting: Waiting[] = [];
 
   /** Resolves to the statement's text when the connection has been cut. */
-  add(options: CutOptions): Promise<string> {
-    const { promise, resolve, reject } = promiseWithResolvers<string>();
-    this.#waiting.push({ ...options, left: options.occurrence ?? 1, resolve, reject });
-    promise.catch(() => {});
-    return promise;
+  add({ match, side, occurrence = 1 }: CutOptions): Promise<string> {
+    const matches = (text: string): boolean =>
+      typeof match === 'string' ? text.includes(match) : text.search(match) >= 0;
+    return this.#wait({ side, matches, left: occurrence, description: `matches ${String(match)}` });
+  }
+
+  /** As `add`, at exactly this statement. */
+  addAt({ statement, occurrence }: Point, side: CutSide): Promise<string> {
+    const matches = (text: string): boolean => normalized(text) === statement;
+    return this.#wait({ side, matches, left: occurrence, description: `is number ${occurrence} of ${statement}` });
   }
 
   /** The cut that meets one of `statements`, which are sent together; it is not met again. */
-  meet(statements: readonly string[]): ArmedCut | undefined {
+  meet(statements: readonly string[]): Strike | undefined {
+    let met: { cut: Waiting; index: number } | undefined;
     for (const cut of this.#waiting) {
-      const statement = statements.find((text) => matches(text, cut.match));
-      if (statement === undefined || --cut.left > 0) continue;
-      this.#waiting = this.#waiting.filter((other) => other !== cut);
-      return { side: cut.side, statement, done: () => cut.resolve(statement) };
+      for (const [index, statement] of statements.entries()) {
+        if (!cut.matches(statement) || --cut.left > 0) continue;
+        met ??= { cut, index };
+        // One connection is cut once: another cut that is due here takes the next statement.
+        cut.left = 1;
+        break;
+      }
     }
-    return undefined;
+    if (!met) return undefined;
+    const { cut, index } = met;
+    this.#waiting = this.#waiting.filter((other) => other !== cut);
+    return { what: cut.side, index, done: () => cut.resolve(statements[index] ?? '') };
   }
 
   /** Rejects what was never met. */
   close(): void {
-    for (const { match, reject } of this.#waiting) {
-      reject(new Error(`The proxy was closed before a statement came that matches ${String(match)}.`));
+    for (const { description, reject } of this.#waiting) {
+      reject(new Error(`The proxy was closed before a statement came that ${description}.`));
     }
     this.#waiting = [];
   }
-}
 
-function matches(text: string, match: RegExp | string): boolean {
-  return typeof match === 'string' ? text.includes(match) : text.search(match) >= 0;
+  #wait(cut: Omit<Waiting, 'resolve' | 'reject'>): Promise<string> {
+    const { promise, resolve, reject } = promiseWithResolvers<string>();
+    this.#waiting.push({ ...cut, resolve, reject });
+    promise.catch(() => {});
+    return promise;
+  }
 }
 
 function promiseWithResolvers<T>() {
