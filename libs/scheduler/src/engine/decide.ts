@@ -1,13 +1,21 @@
 import { randomUUID } from 'node:crypto';
 
-import type { Decisions, JobAdvance, JobSnapshot, NewExecution, PassSnapshot } from '../store/job-store.js';
+import type {
+  Decisions,
+  JobAdvance,
+  JobQuarantine,
+  JobSnapshot,
+  NewExecution,
+  PassSnapshot,
+} from '../store/job-store.js';
 import type { JobEntity } from '../store/job.entity.js';
 import { wakeAfterJitter } from '../triggers/jitter.js';
 import { nextFire } from '../triggers/misfire.js';
 import type { Trigger } from '../triggers/trigger.js';
 import { dueInstants, type MissedRange } from './due-instants.js';
 import { describeError } from './json.js';
-import { executorOf, resolveSettings, settingsOf } from './job-settings.js';
+import { checkRow } from './job-row.js';
+import { executorOf } from './job-settings.js';
 
 /** A run that starts later than this after its instant is a catch-up run. */
 const CATCH_UP_AFTER_MS = 60_000;
@@ -32,12 +40,13 @@ export function decide({ now, jobs }: PassSnapshot, context: DecideContext): Dec
     try {
       return decideJob(snapshot, now, context);
     } catch (error) {
-      return quarantine(snapshot.job, error);
+      return { ...NOTHING, quarantine: quarantine(snapshot.job, error) };
     }
   });
   return {
     records: decisions.flatMap(({ records }) => records),
     advances: decisions.flatMap(({ advance }) => advance ?? []),
+    quarantines: decisions.flatMap(({ quarantine: each }) => each ?? []),
     claims: decisions.flatMap(({ claims }) => claims),
     cancels: decisions.flatMap(({ cancels }) => cancels),
   };
@@ -50,17 +59,18 @@ function byUrgency(a: JobSnapshot, b: JobSnapshot): number {
 interface JobDecision {
   records: NewExecution[];
   advance: JobAdvance | null;
+  quarantine: JobQuarantine | null;
   claims: string[];
   cancels: string[];
 }
+const NOTHING: JobDecision = { records: [], advance: null, quarantine: null, claims: [], cancels: [] };
 
 function decideJob(snapshot: JobSnapshot, now: Date, context: DecideContext): JobDecision {
-  if (!context.canRun(snapshot.job)) return { records: [], advance: null, claims: [], cancels: [] };
-  // a row may have been edited by hand
-  resolveSettings(`Job "${snapshot.job.id}"`, settingsOf(snapshot.job));
+  if (!context.canRun(snapshot.job)) return NOTHING;
+  checkRow(snapshot.job);
   const places = new Places(snapshot, context.slots);
   const claims = snapshot.pending.filter((execution) => places.claim(execution.isReoffered)).map(({ id }) => id);
-  const decision: JobDecision = { records: [], advance: null, claims, cancels: [] };
+  const decision: JobDecision = { ...NOTHING, records: [], claims };
   if (!snapshot.isDue) return decision;
   const trigger = context.triggerOf(snapshot.job);
   return trigger === null ? decision : decideFires(snapshot.job, trigger, now, places, decision);
@@ -200,17 +210,6 @@ function waitForRoom(job: JobEntity, fire: Date, now: Date, decided: Date | null
   return { uid: job.uid, nextRunAt: fire, wakeAt, lastInstant: decided, runs };
 }
 
-function quarantine(job: JobEntity, error: unknown): JobDecision {
-  const { nextRunAt, wakeAt } = job;
-  const reason = `${describeError(error).message} (resumeJob("${job.id}") tries again)`;
-  const advance: JobAdvance = {
-    uid: job.uid,
-    nextRunAt,
-    wakeAt,
-    lastInstant: null,
-    runs: 0,
-    state: 'quarantined',
-    reason,
-  };
-  return { records: [], advance, claims: [], cancels: [] };
+function quarantine({ uid, id }: JobEntity, error: unknown): JobQuarantine {
+  return { uid, reason: `${describeError(error).message} (resumeJob("${id}") tries again)` };
 }

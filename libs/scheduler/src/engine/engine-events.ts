@@ -1,3 +1,4 @@
+import type { FindingKind, Repaired } from '../store/job-store.js';
 import type { Logger } from './engine-logger.js';
 import type { ExecutionInfo, JobInfo } from './info.js';
 import { describeError } from './json.js';
@@ -14,7 +15,7 @@ interface OfExecution {
 }
 /** What happens, by name. No event is called `error`: an emitter throws when nobody listens to that one. */
 export type SchedulerEvents = Record<
-  'job.added' | 'job.removed' | 'job.paused' | 'job.resumed' | 'job.quarantined',
+  'job.added' | 'job.removed' | 'job.paused' | 'job.resumed' | 'job.quarantined' | 'job.orphaned',
   OfJob
 > &
   Record<
@@ -31,6 +32,8 @@ export type SchedulerEvents = Record<
   > & {
     /** A dead node's run was taken over: offered again, or ended as its job says. */
     'execution.rescued': { executionId: string; jobId: string; status: 'pending' | 'abandoned' | 'cancelled' };
+    /** A state that must not exist was found twice. `now`: the row's status or state; null: it needs a person's hand. */
+    'audit.repaired': { what: FindingKind; id: string; now: Repaired | null };
     /** `retryAt`: when the next attempt is due; null: this was the last one. */
     'execution.failed': OfExecution & { retryAt: Date | null };
     'execution.progress': OfExecution & { fraction: number; message: string | null };
@@ -57,7 +60,9 @@ export class EngineEvents {
   }
 
   emit<E extends keyof SchedulerEvents>(event: E, payload: SchedulerEvents[E]): void {
-    for (const listener of this.#listeners.get(event) ?? []) {
+    // one that subscribes again while it is called would be called for ever
+    const listeners = [...(this.#listeners.get(event) ?? [])];
+    for (const listener of listeners) {
       void this.#call(event, listener as (event: SchedulerEvents[E]) => unknown, payload);
     }
   }

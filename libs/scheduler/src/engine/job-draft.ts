@@ -148,7 +148,7 @@ function triggerFor(schedule: Schedule, now: Date): Trigger {
 }
 
 /** The instant of a trigger that has exactly one. */
-function onlyInstant(trigger: Trigger): Date | null {
+export function onlyInstant(trigger: Trigger): Date | null {
   const spec = trigger.toJSON() as { kind?: unknown; at?: unknown };
   return spec.kind === 'at' ? new Date(String(spec.at)) : null;
 }

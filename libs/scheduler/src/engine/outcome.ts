@@ -94,7 +94,9 @@ function retryOr(run: EndedRun, status: 'failed' | 'timed-out', thrown: unknown,
   const error: ErrorRecord = describeError(thrown);
   const hasAttempts = execution.attempt < execution.maxAttempts && !(thrown instanceof FatalError);
   if (!hasAttempts) return { ...ENDED, status, error, reason };
-  const delayMs = thrown instanceof RetryableError ? sane(thrown.delayMs) : backoffMs(job, execution.attempt, random);
+  const backoff = thrown instanceof RetryableError ? sane(thrown.delayMs) : backoffMs(job, execution.attempt, random);
+  // what did not settle may go on for a while
+  const delayMs = run.ending.kind === 'unsettled' ? Math.max(backoff, run.leaseMs) : backoff;
   return { ...ENDED, status: 'pending', delayMs, error, reason: reason ?? 'waits for its next attempt' };
 }
 

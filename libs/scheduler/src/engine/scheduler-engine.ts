@@ -14,6 +14,7 @@ import { OutcomeWriter } from './outcome-writer.js';
 import { SchedulerLoop } from './scheduler-loop.js';
 import { StateMachine } from './scheduler-state.js';
 import type { Service } from './service.js';
+import { Auditor } from './services/auditor.js';
 import { HistoryPruner } from './services/history-pruner.js';
 import { LeaseRenewer } from './services/lease-renewer.js';
 import { NodeReaper } from './services/node-reaper.js';
@@ -37,6 +38,7 @@ export class SchedulerEngine {
   readonly #loop: SchedulerLoop;
   readonly #listener: NotificationListener;
   readonly #reaper: NodeReaper;
+  #renewer: LeaseRenewer | null = null;
   readonly #supervisor: Supervisor;
   /** Takes new work; stopped first. */
   #claiming = new AbortController();
@@ -75,12 +77,13 @@ export class SchedulerEngine {
       { concurrency: options.runJobs ? concurrency : {}, leaseMs, aroundJob, loggerFor },
       { clock, random, registry, events: this.events, writer: this.#writer, onFree: () => this.#slotFreed() },
     );
-    this.#listener = new NotificationListener(store, this.session, () => this.wake());
+    this.#listener = new NotificationListener(store, this.session, clock, () => this.wake());
     this.#loop = new SchedulerLoop({
       ...parts,
       session: this.session,
       dispatcher: this.#dispatcher,
       alarm: this.#alarm,
+      renewStaleLease: async () => this.#renewer?.renewIfStale(),
       canHear: () => this.#listener.canHear,
       onDecided: (recorded, quarantined) => this.#announce(recorded, quarantined),
       onPass: (latenessMs) => this.#passed(latenessMs),
@@ -182,12 +185,14 @@ export class SchedulerEngine {
   #launch(): void {
     const { store, clock } = this.parts;
     const { leaseMs, retention, notifications } = this.options;
-    const { session } = this;
+    const { session, events } = this;
     const onBeat = (beat: Beat) => this.#reaper.observe(beat, session.incarnation);
     const renewer = new LeaseRenewer({ store, session, dispatcher: this.#dispatcher, clock, leaseMs, onBeat });
+    this.#renewer = renewer;
     const pruner = new HistoryPruner(store, session, clock, retention);
+    const auditor = new Auditor({ ...this.parts, session, events, leaseMs, onRepaired: () => this.wake() });
     this.#loopEnded = this.#supervisor.keep(this.#loop, this.#claiming.signal);
-    const others: Service[] = [pruner, ...(notifications ? [this.#listener] : [])];
+    const others: Service[] = [pruner, auditor, ...(notifications ? [this.#listener] : [])];
     for (const service of others) void this.#supervisor.keep(service, this.#claiming.signal);
     for (const service of [this.#writer, renewer]) void this.#supervisor.keep(service, this.#keeping.signal);
   }

@@ -3,12 +3,13 @@ import type { Random } from '../clock/backoff.js';
 import type { Clock } from '../clock/clock.js';
 import { PassUnresolvedError } from '../store/errors.js';
 import type { JobExecutionEntity } from '../store/job-execution.entity.js';
-import type { Decisions, JobStore, PassSnapshot } from '../store/job-store.js';
+import type { Decisions, JobQuarantine, JobStore, PassSnapshot } from '../store/job-store.js';
 import type { JobEntity } from '../store/job.entity.js';
 import { decide, type DecideContext } from './decide.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { HandlerRegistry } from './handler-registry.js';
 import type { NodeSession } from './node-session.js';
+import { leaseKey } from './outcome-writer.js';
 import type { Service } from './service.js';
 
 /** The loop looks at least this often, should a notification get lost. */
@@ -27,6 +28,8 @@ export interface LoopParts {
   alarm: Alarm;
   clock: Clock;
   random: Random;
+  /** After a long sleep of this process others may take what it claims, before it has said that it lives. */
+  renewStaleLease(): Promise<void>;
   /** Whether notifications arrive. */
   canHear(): boolean;
   /** After a pass: rows that were recorded without being run, and jobs that were quarantined. */
@@ -55,6 +58,7 @@ export class SchedulerLoop implements Service {
   /** One turn; returns how long there is nothing to do. */
   async turn(): Promise<number> {
     await this.parts.session.ready();
+    await this.parts.renewStaleLease();
     await this.#resolveLostPass();
     return this.processJobs();
   }
@@ -88,7 +92,7 @@ export class SchedulerLoop implements Service {
     let seen: PassSnapshot | null = null;
     let decisions: Decisions | null = null;
     const request = { incarnation, nodeName: options.nodeName, capabilities, limit, blocked: this.#blockedNow() };
-    const { now, recorded, claimed } = await store
+    const { now, recorded, claimed, quarantined } = await store
       .pass(request, (snapshot) => {
         seen = snapshot;
         decisions = decide(snapshot, this.#deciding(slots));
@@ -106,8 +110,8 @@ export class SchedulerLoop implements Service {
     }
     this.#blockUntaken(seen, claimed);
     this.parts.onPass(latenessMs(recorded, now));
-    this.parts.onDecided(recorded, quarantined(jobs, decisions));
-    return recorded.length + claimed.length + (decisions as Decisions).advances.length > 0;
+    this.parts.onDecided(recorded, quarantinedJobs(jobs, quarantined));
+    return recorded.length + claimed.length + quarantined.length + (decisions as Decisions).advances.length > 0;
   }
 
   #deciding(slots: ReadonlyMap<string, number>): DecideContext {
@@ -128,12 +132,15 @@ export class SchedulerLoop implements Service {
   async #resolveLostPass(): Promise<void> {
     if (this.#unresolved.length === 0) return;
     const { store, session, dispatcher } = this.parts;
+    // as it was before the answer: what ends meanwhile is in the answer, and was run
+    const known = dispatcher.claims();
     const owned = await store.resolve(session.incarnation, this.#unresolved);
     this.#unresolved = [];
     for (const { execution, job } of owned) {
-      if (dispatcher.has(execution)) continue;
+      if (known.has(leaseKey({ executionId: execution.id, leaseEpoch: execution.leaseEpoch }))) continue;
       if (job === null) dispatcher.discard(execution);
       else dispatcher.start(execution, job);
+      if (execution.cancelRequestedAt !== null) dispatcher.abort(execution.id, 'cancelled');
     }
   }
 
@@ -159,14 +166,17 @@ function jobsAfter({ jobs }: PassSnapshot, { advances }: Decisions): Map<string,
     jobs.map(({ job }) => {
       const advance = advanced.get(job.uid);
       if (advance === undefined) return [job.uid, job];
-      const { nextRunAt, wakeAt, state = job.state, reason = job.stateReason } = advance;
-      return [job.uid, { ...job, nextRunAt, wakeAt, state, stateReason: reason }];
+      const { nextRunAt, wakeAt } = advance;
+      return [job.uid, { ...job, nextRunAt, wakeAt }];
     }),
   );
 }
 
-function quarantined(jobs: ReadonlyMap<string, JobEntity>, { advances }: Decisions): JobEntity[] {
-  return advances.filter(({ state }) => state === 'quarantined').flatMap(({ uid }) => jobs.get(uid) ?? []);
+function quarantinedJobs(jobs: ReadonlyMap<string, JobEntity>, quarantined: readonly JobQuarantine[]): JobEntity[] {
+  return quarantined.flatMap(({ uid, reason }) => {
+    const job = jobs.get(uid);
+    return job === undefined ? [] : { ...job, state: 'quarantined' as const, stateReason: reason };
+  });
 }
 
 /** How late the latest of the fires started that this pass has started; null: none. */

@@ -4,7 +4,7 @@ import type { EngineEvents, SchedulerState } from './engine-events.js';
 const LOOP = 'loop';
 const DISPENSABLE = 'notifications';
 /** What it fails at, it does later; nobody waits for it. */
-const BACKGROUND: ReadonlySet<string> = new Set(['history-pruner']);
+const BACKGROUND: ReadonlySet<string> = new Set(['history-pruner', 'auditor']);
 
 /**
  * What the scheduler says about itself, from what its services report.

@@ -8,6 +8,7 @@ const EVENTS = Object.keys({
   'job.paused': true,
   'job.resumed': true,
   'job.quarantined': true,
+  'job.orphaned': true,
   'execution.started': true,
   'execution.succeeded': true,
   'execution.failed': true,
@@ -19,6 +20,7 @@ const EVENTS = Object.keys({
   'execution.taken-over': true,
   'execution.rescued': true,
   'execution.progress': true,
+  'audit.repaired': true,
   'scheduler.state': true,
   'scheduler.failure': true,
 } satisfies Record<keyof SchedulerEvents, true>);

@@ -3,6 +3,7 @@ import type { EngineEvents, SchedulerEvents } from '../engine/engine-events.js';
 import type { ExecutionInfo, JobInfo } from '../engine/info.js';
 import { describeError } from '../engine/json.js';
 import { JobStoreUnavailableError } from '../store/errors.js';
+import { auditLine } from './audit-lines.js';
 import type { QuietLogger } from './quiet-logger.js';
 
 const REPEAT_AFTER_MS = 60_000;
@@ -36,6 +37,9 @@ export class SchedulerLogger {
     events.on('job.quarantined', ({ job }) =>
       logger.error(`${named(job)} cannot be run and is quarantined; all others go on. Why: ${job.reason ?? 'unknown'}`),
     );
+    events.on('job.orphaned', ({ job }) =>
+      logger.warn(`${named(job)} is orphaned: for a day no live node has had its handler "${job.handler}".`),
+    );
   }
 
   #listenToExecutions(events: EngineEvents): void {
@@ -62,6 +66,7 @@ export class SchedulerLogger {
       ),
     );
     events.on('execution.rescued', (rescued) => logger.warn(rescuedLine(rescued)));
+    events.on('audit.repaired', (repaired) => logger.warn(auditLine(repaired)));
   }
 
   /** The first failure at once, then at most one line a minute, also when it comes and goes. */

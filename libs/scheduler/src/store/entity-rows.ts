@@ -9,6 +9,7 @@ interface EntityColumn {
   name: string;
   type: string;
   isArray: boolean;
+  isNullable: boolean;
 }
 
 const known = new Map<object, readonly EntityColumn[]>();
@@ -24,6 +25,7 @@ export function columnsOf(entity: EntityClass<unknown>): readonly EntityColumn[]
       name: options.name ?? propertyName,
       type: String(options.type),
       isArray: options.array === true,
+      isNullable: options.nullable === true,
     }));
   known.set(entity, columns);
   return columns;
@@ -65,8 +67,9 @@ export function decodeRow<T extends object>(entity: EntityClass<T>, row: Row): T
   return decoded;
 }
 
-function decodeValue({ type, isArray }: EntityColumn, value: unknown): unknown {
-  if (value === null || value === undefined) return null;
+/** Text is always text where the entity says so, whatever a hand has done to the row: it is what people get to see. */
+function decodeValue({ type, isArray, isNullable }: EntityColumn, value: unknown): unknown {
+  if (value === null || value === undefined) return type === 'text' && !isArray && !isNullable ? '' : null;
   if (isArray || type === 'jsonb') return typeof value === 'string' ? JSON.parse(value) : value;
   if (type === 'timestamptz') return decodeInstant(value);
   if (type === 'int' || type === 'double precision') return Number(value);

@@ -75,3 +75,15 @@ export class ExecutionConflictError extends Error {
 export class CallerTransactionError extends Error {
   override readonly name = 'CallerTransactionError';
 }
+
+/** LISTEN was accepted, and what was said then was not heard. */
+export class NotificationsUnheardError extends Error {
+  override readonly name = 'NotificationsUnheardError';
+
+  constructor(place: string) {
+    super(
+      `PostgreSQL at ${place} accepts LISTEN and delivers nothing, as through a pooler in transaction mode. Due jobs are ` +
+        `looked for every second instead. Connect the scheduler directly, or say notifications: false.`,
+    );
+  }
+}

@@ -1,3 +1,4 @@
+import type { AuditReport, Finding, Repaired } from './audit-finding.js';
 import type {
   JobExecutionEntity,
   ErrorRecord,
@@ -6,6 +7,8 @@ import type {
   ProgressRecord,
 } from './job-execution.entity.js';
 import type { JobEntity, JobState } from './job.entity.js';
+
+export type { AuditReport, Finding, FindingKind, Repaired } from './audit-finding.js';
 
 /** What a caller's transaction must be able to do; TypeORM's `EntityManager` fits. */
 export interface TransactionHandle {
@@ -71,13 +74,16 @@ export interface JobAdvance {
   lastInstant: Date | null;
   /** How many of the decided instants count as runs. */
   runs: number;
-  /** Not given: `active`, or `finished` when there is no next run. */
-  state?: Extract<JobState, 'quarantined'>;
-  reason?: string;
+}
+/** Takes a job out of the schedule, with its place in it. Nothing else of its row is written: it may be what is wrong. */
+export interface JobQuarantine {
+  uid: string;
+  reason: string;
 }
 export interface Decisions {
   records: readonly NewExecution[];
   advances: readonly JobAdvance[];
+  quarantines: readonly JobQuarantine[];
   /** Ids of pending executions to claim. */
   claims: readonly string[];
   /** uids of jobs whose running executions shall be asked to stop. */
@@ -89,6 +95,8 @@ export interface PassResult {
   recorded: JobExecutionEntity[];
   /** Pending executions that are now this node's. */
   claimed: JobExecutionEntity[];
+  /** What was decided so, and jobs of which the store could not write what was decided. */
+  quarantined: JobQuarantine[];
 }
 export interface Peek {
   now: Date;
@@ -292,4 +300,16 @@ export interface JobStore {
    * that nobody has any more: at most one batch of each kind. Returns how many rows went; call again until it is 0.
    */
   prune(retention: { succeededMs: number; otherMs: number }): Promise<number>;
+
+  /**
+   * Looks for rows in states that must not exist. Writes nothing, locks nothing, and costs the same however long the
+   * history is. Of the jobs it looks at a bounded number, from `after` on: null, or what the last audit gave as `next`.
+   */
+  audit(after: string | null): Promise<AuditReport>;
+  /**
+   * Ends the state that was found, by a transition that the life of an execution knows, or sets and takes off the label
+   * `orphanedAt`. null: nothing was changed, because the row is not in that state any more, not in that epoch, is
+   * locked by somebody, or the repair is the engine's or nobody's.
+   */
+  repair(finding: Finding): Promise<Repaired | null>;
 }

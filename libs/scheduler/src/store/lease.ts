@@ -15,7 +15,7 @@ export type Query = (sql: string, parameters?: readonly unknown[]) => Promise<Qu
 interface PgClient {
   query(config: object): Promise<PgResult | PgResult[]>;
   on(event: 'error', listener: (error: Error) => void): unknown;
-  on(event: 'notification', listener: (message: { channel: string }) => void): unknown;
+  on(event: 'notification', listener: (message: { channel: string; payload?: string }) => void): unknown;
   removeListener(event: 'error', listener: (error: Error) => void): unknown;
   end?(): Promise<void>;
   connection?: { stream?: { destroy?(): void } };
@@ -90,8 +90,8 @@ export class Lease {
     }
   }
 
-  onNotification(listener: (channel: string) => void): void {
-    this.#client?.on('notification', ({ channel }) => listener(channel));
+  onNotification(listener: (channel: string, payload: string) => void): void {
+    this.#client?.on('notification', ({ channel, payload = '' }) => listener(channel, payload));
   }
 
   /** Destroys the connection: whoever waits for it is rejected now. */

@@ -1,4 +1,5 @@
 import { systemClock, type Clock } from '../clock/clock.js';
+import type { Finding } from './audit-finding.js';
 import { JobStoreConfigurationError } from './errors.js';
 import type {
   ConflictRule,
@@ -17,6 +18,7 @@ import type {
 } from './job-store.js';
 import type { ProgressRecord } from './job-execution.entity.js';
 import type { JobEntity } from './job.entity.js';
+import * as audits from './memory-audit.js';
 import { MemoryData } from './memory-data.js';
 import * as jobs from './memory-jobs.js';
 import * as nodes from './memory-nodes.js';
@@ -160,6 +162,14 @@ export class MemoryJobStore implements JobStore {
 
   async prune(retention: { succeededMs: number; otherMs: number }) {
     return this.#write((data, now) => queries.prune(data, retention, now));
+  }
+
+  async audit(_after: string | null) {
+    return this.#read((data, now) => audits.audit(data, now));
+  }
+
+  async repair(finding: Finding) {
+    return this.#announce((data, now) => audits.repair(data, finding, now));
   }
 
   /** What goes out is a copy: nobody changes the store through it. */

@@ -56,7 +56,8 @@ export function isLeaseOver(node: NodeRow, now: Date): boolean {
   return node.leaseUntil <= now;
 }
 
-function takeOver(data: MemoryData, row: ExecutionRow, now: Date): Rescued {
+/** What becomes of a run whose node is dead. */
+export function takeOver(data: MemoryData, row: ExecutionRow, now: Date): Rescued {
   const status = fateOf(data, row);
   const isPending = status === 'pending';
   if (isPending) keepAttempt(data, row, NODE_LOST, now);

@@ -27,7 +27,8 @@ export function runPass(
   const claimed = decisions.claims.flatMap((id) => claim(data, request, id, now));
   const recorded = record(data, request, decisions, now);
   for (const advance of decisions.advances) advanceJob(data, advance, now);
-  return { now, recorded, claimed };
+  for (const { uid, reason } of decisions.quarantines) quarantineJob(data, uid, reason, now);
+  return { now, recorded, claimed, quarantined: [...decisions.quarantines] };
 }
 
 /** The jobs that are due, soonest first, then the ones whose executions wait. */
@@ -76,6 +77,7 @@ function isAvailable(data: MemoryData, row: ExecutionRow, now: Date): boolean {
 
 function byPriorityThenAge(a: ExecutionRow, b: ExecutionRow): number {
   return (
+    Number(b.leaseEpoch > 0) - Number(a.leaseEpoch > 0) ||
     b.priority - a.priority ||
     a.availableAt.getTime() - b.availableAt.getTime() ||
     a.scheduledAt.getTime() - b.scheduledAt.getTime()
@@ -124,19 +126,21 @@ function advanceJob(data: MemoryData, advance: JobAdvance, now: Date): void {
   const job = data.jobByUid(advance.uid);
   // A job that was paused or quarantined keeps its place, whatever was decided.
   if (job?.state !== 'active') return;
-  const state = advance.state ?? (advance.nextRunAt === null ? 'finished' : 'active');
-  const isNewState = state !== job.state;
+  const isOver = advance.nextRunAt === null;
   data.putJob({
     ...job,
-    state,
-    stateReason: advance.reason ?? (isNewState ? null : job.stateReason),
-    stateBy: isNewState ? null : job.stateBy,
-    stateAt: isNewState ? now : job.stateAt,
+    ...(isOver ? { state: 'finished', stateReason: null, stateBy: null, stateAt: now } : {}),
     nextRunAt: advance.nextRunAt,
     wakeAt: advance.wakeAt,
     lastInstant: later(job.lastInstant, advance.lastInstant),
     runCount: job.runCount + advance.runs,
   });
+}
+
+function quarantineJob(data: MemoryData, uid: string, stateReason: string, now: Date): void {
+  const job = data.jobByUid(uid);
+  if (job?.state !== 'active') return;
+  data.putJob({ ...job, state: 'quarantined', stateReason, stateBy: null, stateAt: now });
 }
 
 export function later(a: Date | null, b: Date | null): Date | null {

@@ -1,5 +1,9 @@
+import { randomUUID } from 'node:crypto';
+
+import { withDeadline } from '../clock/clock.js';
 import type { ConnectionKeeper } from './connection-keeper.js';
 import { Outage, unavailable } from './database-errors.js';
+import { NotificationsUnheardError } from './errors.js';
 import type { JobEntity } from './job.entity.js';
 import type { Lease, Query } from './lease.js';
 import type { Tables } from './tables.js';
@@ -61,12 +65,34 @@ export class NotificationConnection {
         lease.fail(new Outage(`The listener failed: ${String(error)}`, false));
       }
     };
-    lease.onNotification((channel) => {
-      if (channel === this.tables.channel) wake();
+    const echo = new Echo();
+    lease.onNotification((channel, payload) => {
+      if (channel !== this.tables.channel) return;
+      if (payload === '') wake();
+      else echo.hear(payload);
     });
     await lease.query(`LISTEN "${this.tables.channel}"`);
+    await this.#call(echo);
     // Whatever was said before is lost: look once.
     wake();
+  }
+
+  /** A pooler that hands connections on says yes to LISTEN, and then nothing is ever heard. Asked on another connection. */
+  async #call(echo: Echo): Promise<void> {
+    await this.keeper.run((query) => query(`SELECT pg_notify($1, $2)`, [this.tables.channel, echo.word]));
+    const boundMs = this.keeper.callTimeoutMs / 2;
+    await withDeadline(this.keeper.clock, boundMs, echo.heard, () => new NotificationsUnheardError(this.keeper.place));
+  }
+}
+
+/** A word of one's own that is to come back. Others hear it too, and it wakes nobody. */
+class Echo {
+  readonly word = randomUUID();
+  #comeBack = (): void => {};
+  readonly heard = new Promise<void>((resolve) => (this.#comeBack = resolve));
+
+  hear(word: string): void {
+    if (word === this.word) this.#comeBack();
   }
 }
 

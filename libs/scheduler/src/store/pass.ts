@@ -2,7 +2,7 @@ import type { ConnectionKeeper, Transaction } from './connection-keeper.js';
 import { isUnwritable, Outage } from './database-errors.js';
 import { JobStoreUnavailableError, PassUnresolvedError } from './errors.js';
 import { newExecutionRow } from './execution-row.js';
-import type { Decisions, JobAdvance, JobSnapshot, PassRequest, PassResult, PassSnapshot } from './job-store.js';
+import type { Decisions, JobQuarantine, JobSnapshot, PassRequest, PassResult, PassSnapshot } from './job-store.js';
 import type { JobEntity } from './job.entity.js';
 import { notify } from './notifications.js';
 import { lockDueJobs, lockJobsOfWaiting } from './statements/lock-jobs.js';
@@ -12,7 +12,7 @@ import { requestCancels } from './statements/request-cancels.js';
 import type { Tables } from './tables.js';
 
 type Decide = (snapshot: PassSnapshot) => Decisions;
-type Written = Pick<PassResult, 'recorded' | 'claimed'>;
+type Written = Omit<PassResult, 'now'>;
 type Write = (given: PassSnapshot, decisions: Decisions) => Promise<Written>;
 
 /** One turn of the scheduler: lock, look, decide, write. */
@@ -45,7 +45,7 @@ export class Pass {
         const decisions = this.decide(snapshot);
         if (isEmpty(decisions)) {
           transaction.nothingToCommit();
-          return { now: transaction.now, recorded: [], claimed: [] };
+          return { now: transaction.now, recorded: [], claimed: [], quarantined: [] };
         }
         const written = await writeIn(transaction)(snapshot, decisions);
         return { now: transaction.now, ...written };
@@ -75,25 +75,29 @@ export class Pass {
       const flagged = await requestCancels(query, this.tables, decisions.cancels, now);
       if (flagged > 0) await notify(query, this.tables);
     }
-    const { records, advances, claims } = decisions;
+    const { records, advances, quarantines, claims } = decisions;
     const rows = records.map((record) => newExecutionRow(jobOf(jobs, record.jobUid), record, this.request, now));
-    return await recordAndClaim(query, this.tables, { rows, advances, claims, claim: this.request, now });
+    const writes = { rows, advances, quarantines, claims, claim: this.request, now };
+    return { ...(await recordAndClaim(query, this.tables, writes)), quarantined: [...quarantines] };
   }
 
   /** Job by job, each behind a savepoint; the one that cannot be written is quarantined. */
   async #writeSingly(transaction: Transaction, given: PassSnapshot, decisions: Decisions): Promise<Written> {
     const { query } = transaction;
-    const all: Written = { recorded: [], claimed: [] };
+    const all: Written = { recorded: [], claimed: [], quarantined: [] };
     for (const each of given.jobs) {
       await query('SAVEPOINT vigil_job');
       try {
-        const { recorded, claimed } = await this.#write(transaction, given, decisionsOf(each, decisions));
+        const { recorded, claimed, quarantined } = await this.#write(transaction, given, decisionsOf(each, decisions));
         all.recorded.push(...recorded);
         all.claimed.push(...claimed);
+        all.quarantined.push(...quarantined);
       } catch (error) {
         if (error instanceof Outage || !isUnwritable(error)) throw error;
         await query('ROLLBACK TO SAVEPOINT vigil_job');
-        await this.#write(transaction, given, { ...NOTHING, advances: [quarantine(each.job, error)] });
+        const quarantines = [quarantine(each.job, error)];
+        await this.#write(transaction, given, { ...NOTHING, quarantines });
+        all.quarantined.push(...quarantines);
       }
       await query('RELEASE SAVEPOINT vigil_job');
     }
@@ -101,10 +105,10 @@ export class Pass {
   }
 }
 
-const NOTHING: Decisions = { records: [], advances: [], claims: [], cancels: [] };
+const NOTHING: Decisions = { records: [], advances: [], quarantines: [], claims: [], cancels: [] };
 
-function isEmpty({ records, advances, claims, cancels }: Decisions): boolean {
-  return records.length + advances.length + claims.length + cancels.length === 0;
+function isEmpty(decisions: Decisions): boolean {
+  return Object.values(decisions).every((list: readonly unknown[]) => list.length === 0);
 }
 
 function jobOf(jobs: ReadonlyMap<string, JobEntity>, uid: string): JobEntity {
@@ -118,13 +122,15 @@ function decisionsOf({ job, pending }: JobSnapshot, decisions: Decisions): Decis
   return {
     records: decisions.records.filter(({ jobUid }) => jobUid === job.uid),
     advances: decisions.advances.filter(({ uid }) => uid === job.uid),
+    quarantines: decisions.quarantines.filter(({ uid }) => uid === job.uid),
     claims: decisions.claims.filter((id) => waiting.has(id)),
     cancels: decisions.cancels.filter((uid) => uid === job.uid),
   };
 }
 
-function quarantine(job: JobEntity, error: unknown): JobAdvance {
-  const { uid, nextRunAt, wakeAt, lastInstant } = job;
-  const reason = `What was decided for it cannot be stored: ${error instanceof Error ? error.message : String(error)}`;
-  return { uid, nextRunAt, wakeAt, lastInstant, runs: 0, state: 'quarantined', reason };
+function quarantine({ uid }: JobEntity, error: unknown): JobQuarantine {
+  return {
+    uid,
+    reason: `What was decided for it cannot be stored: ${error instanceof Error ? error.message : String(error)}`,
+  };
 }

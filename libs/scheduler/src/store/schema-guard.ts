@@ -19,16 +19,24 @@ export interface SchedulerIdentity {
   uid: string;
 }
 
+export interface SchemaCheck {
+  mode: MigrationMode;
+  schedulerName: string;
+  /** This process has worked on the schema before. */
+  isKnown: boolean;
+}
+
 /** Server, schema and name fit this code, or a JobStoreConfigurationError says what to change. */
 export async function checkAndMigrate(
   keeper: ConnectionKeeper,
   tables: Tables,
-  { mode, schedulerName }: { mode: MigrationMode; schedulerName: string },
+  { mode, schedulerName, isKnown }: SchemaCheck,
 ): Promise<SchedulerIdentity> {
   await keeper.run((query) => checkServerVersion(query), { unanswered: 'not-written' });
   if (mode !== 'off') {
     const pending = await keeper.run((query) => pendingMigrations(query, tables), { unanswered: 'not-written' });
     if (pending.length > 0) {
+      if (isKnown && pending.length === migrations.length) throw goneError(tables);
       if (mode === 'check') throw pendingError(tables, pending);
       await migrate(keeper, tables);
     }
@@ -64,6 +72,14 @@ async function executedMigrations(query: Query, tables: Tables): Promise<string[
 function pendingError(tables: Tables, pending: readonly string[]): JobStoreConfigurationError {
   return new JobStoreConfigurationError(
     `Migrations are pending in schema ${tables.schema}: ${pending.join(', ')}. Run them, or set migrations: 'run'.`,
+  );
+}
+
+/** An empty schema in its place would look like work: nothing due, nothing recorded, and a restore would fail on it. */
+function goneError(tables: Tables): JobStoreConfigurationError {
+  return new JobStoreConfigurationError(
+    `Schema ${tables.schema}, or every table in it, is gone. Restore it, and this process goes on by itself; ` +
+      `to begin with an empty one, restart the process.`,
   );
 }
 

@@ -1,3 +1,5 @@
+import { repair } from './audit.js';
+import type { Finding } from './audit-finding.js';
 import { inCallersTransaction } from './caller-transaction.js';
 import { ConnectionKeeper } from './connection-keeper.js';
 import { syncJobs } from './declared-jobs.js';
@@ -29,6 +31,7 @@ import { Pass } from './pass.js';
 import { saveProgress } from './progress.js';
 import { prune } from './retention.js';
 import { checkAndMigrate } from './schema-guard.js';
+import { audit } from './statements/audit.js';
 import { beat } from './statements/beat.js';
 import { lockJobs } from './statements/lock-jobs.js';
 import { peek } from './statements/peek.js';
@@ -61,6 +64,7 @@ export class TypeOrmJobStore implements JobStore {
       const { uid } = await checkAndMigrate(this.#keeper, this.#tables, {
         mode: this.options.migrations,
         schedulerName,
+        isKnown: this.#uid !== null,
       });
       this.#uid = uid;
     } catch (error) {
@@ -73,6 +77,7 @@ export class TypeOrmJobStore implements JobStore {
   }
 
   async close() {
+    this.#uid = null;
     await this.#keeper.close();
   }
 
@@ -162,6 +167,14 @@ export class TypeOrmJobStore implements JobStore {
 
   async prune(retention: { succeededMs: number; otherMs: number }) {
     return await prune(this.#keeper, this.#tables, retention);
+  }
+
+  async audit(after: string | null) {
+    return await this.#read((query) => audit(query, this.#tables, after));
+  }
+
+  async repair(finding: Finding) {
+    return await repair(this.#keeper, this.#tables, finding);
   }
 
   async #read<T>(work: (query: Query) => Promise<T>): Promise<T> {

@@ -188,15 +188,13 @@ describe('A job that cannot be decided', () => {
       if (job.id === 'bad') throw new Error('no such zone');
       return anchored(every('1s'), CREATED);
     };
-    const { records, advances } = decide(
+    const { records, advances, quarantines } = decide(
       { now: after(1), jobs: jobs() },
       { canRun: () => true, triggerOf, slots: slots() },
     );
     expect(records).toHaveLength(1);
-    expect(advances).toMatchObject([
-      { state: 'quarantined', nextRunAt: after(1), reason: expect.stringContaining('no such zone') },
-      { nextRunAt: after(2) },
-    ]);
+    expect(advances).toMatchObject([{ nextRunAt: after(2) }]);
+    expect(quarantines).toMatchObject([{ reason: expect.stringContaining('no such zone') }]);
   });
 
   it.each<[string, Partial<JobEntity>]>([
@@ -204,9 +202,15 @@ describe('A job that cannot be decided', () => {
     ['maxInstances', { maxInstances: 0 }],
     ['overlap', { overlap: 'sometimes' as never }],
     ['priority', { priority: Number.NaN }],
+    ['anchor', { anchor: null as never }],
+    ['lastInstant', { lastInstant: new Date(Number.NaN) }],
+    ['runCount', { runCount: -1 }],
   ])('is quarantined when a hand has spoilt its %s', (column, change) => {
-    const [advance] = decideOne({ now: 1, change }).advances;
-    expect(advance).toMatchObject({ state: 'quarantined', reason: expect.stringContaining(column) });
+    const { advances, quarantines } = decideOne({ now: 1, change });
+    expect({ advances, quarantines }).toMatchObject({
+      advances: [],
+      quarantines: [{ reason: expect.stringContaining(column) }],
+    });
   });
 
   it('is left to others when only this node cannot compute its schedule', () => {
@@ -224,7 +228,7 @@ it('A job whose handler this node does not have is left alone, what waits of it 
   const pending = [{ id: 'waiting', isReoffered: true }];
   const snapshot = { job: newJobRow(draft, CREATED), isDue: true, active: 1, queued: 0, pending };
   const context = { canRun: () => false, triggerOf: () => every('1s'), slots: new Map([['default', 9]]) };
-  const nothing = { records: [], advances: [], claims: [], cancels: [] };
+  const nothing = { records: [], advances: [], quarantines: [], claims: [], cancels: [] };
   expect(decide({ now: after(1), jobs: [snapshot] }, context)).toEqual(nothing);
 });
 
@@ -253,8 +257,8 @@ it.each([
       ...broken,
     };
     const context = { canRun: () => true, triggerOf: () => trigger, slots: new Map([['default', 9]]) };
-    const [advance] = decide({ now: after(3.5), jobs: [snapshot] }, context).advances;
-    expect(advance).toMatchObject({ state: 'quarantined', reason: expect.stringContaining('"mine"') });
+    const { quarantines } = decide({ now: after(3.5), jobs: [snapshot] }, context);
+    expect(quarantines).toMatchObject([{ reason: expect.stringContaining('"mine"') }]);
   }
 });
 

@@ -132,7 +132,7 @@ export function aPass(node: NodeRegistration, overrides: Partial<PassRequest> = 
 }
 
 export function decisions(some: Partial<Decisions> = {}): Decisions {
-  return { records: [], advances: [], claims: [], cancels: [], ...some };
+  return { records: [], advances: [], quarantines: [], claims: [], cancels: [], ...some };
 }
 
 /** Fires each due job once, as running, and moves its next run an hour from now; claims nothing that waits. */

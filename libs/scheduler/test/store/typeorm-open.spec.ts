@@ -68,6 +68,20 @@ describe('the schema', () => {
     await cleanup.openStore(schema, { connection: { url: url.href } });
   });
 
+  it('is not made anew by a process that has worked on it: what is gone has to be restored', async () => {
+    const store = await cleanup.openStore(schema);
+    await sql(`ALTER SCHEMA "${schema}" RENAME TO "${schema}_away"`);
+    await store.reconnect();
+    expect((await refusal(store.open('default'))).message).toMatch(/is gone\. Restore it, and this process goes on/);
+    await sql(`ALTER SCHEMA "${schema}_away" RENAME TO "${schema}"`);
+    await store.open('default');
+
+    await sql(`DROP SCHEMA "${schema}" CASCADE`);
+    await store.close();
+    await store.open('default');
+    expect(await sql(`SELECT name FROM "${schema}".scheduler`)).toEqual([{ name: 'default' }]);
+  });
+
   it.each(['my"schema', 'a; b', '1st', 'pg_jobs', '', 'x'.repeat(64), 'é'.repeat(40)])('is not called %j', (name) => {
     expect(() => aStore(name)).toThrow(JobStoreConfigurationError);
   });

@@ -203,10 +203,11 @@ describe('what cannot be stored', () => {
   it('quarantines its job, and the others go on', async () => {
     const node = await registered(store);
     const [bad, good] = await added(store, aJob({ id: 'bad' }), aJob({ id: 'good' }));
-    const { recorded } = await store.pass(aPass(node), ({ jobs }) => {
+    const { recorded, quarantined } = await store.pass(aPass(node), ({ jobs }) => {
       const all = decideAll({ now: new Date(), jobs });
       return { ...all, records: all.records.map((each) => (each.jobUid === bad!.uid ? poisoned(each) : each)) };
     });
+    expect(quarantined).toEqual([{ uid: bad!.uid, reason: expect.stringContaining('cannot be stored') as string }]);
     expect(recorded.map(({ jobUid }) => jobUid)).toEqual([good!.uid]);
     expect(await store.getJob('bad')).toMatchObject({ state: 'quarantined', nextRunAt: bad!.nextRunAt, runCount: 0 });
     expect(await store.getJob('good')).toMatchObject({ state: 'active', runCount: 1 });

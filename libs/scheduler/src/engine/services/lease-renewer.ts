@@ -30,12 +30,21 @@ export class LeaseRenewer implements Service {
   async run(signal: AbortSignal, succeeded: () => void): Promise<void> {
     const { clock, session, dispatcher, leaseMs } = this.parts;
     while (!signal.aborted) {
-      if (clock.monotonicMs() - this.#renewedMs >= leaseMs) dispatcher.abortRerunnable('lease-lost');
+      if (this.#mayBeOver()) dispatcher.abortRerunnable('lease-lost');
       await session.ready();
       await this.beat();
       succeeded();
       await clock.sleep(leaseMs / 4, signal);
     }
+  }
+
+  /** Beats if the lease may be over. */
+  async renewIfStale(): Promise<void> {
+    if (this.#mayBeOver()) await this.beat();
+  }
+
+  #mayBeOver(): boolean {
+    return this.parts.clock.monotonicMs() - this.#renewedMs >= this.parts.leaseMs;
   }
 
   async beat(): Promise<void> {

@@ -32,7 +32,7 @@ export async function readActive(
        SELECT json_agg(json_build_array(q.id, q.lease_epoch > 0)) AS pending FROM (
          SELECT e.id, e.lease_epoch FROM ${tables.execution} e
          WHERE e.job_uid = u.uid AND e.status = 'pending' AND e.available_at <= now() AND ${isOffered(tables)}
-         ORDER BY e.priority DESC, e.available_at, e.scheduled_at LIMIT $2) q) p
+         ORDER BY e.lease_epoch > 0 DESC, e.priority DESC, e.available_at, e.scheduled_at LIMIT $2) q) p
      WHERE a.active > 0 OR a.queued > 0 OR p.pending IS NOT NULL`,
     [uids, limit],
   );

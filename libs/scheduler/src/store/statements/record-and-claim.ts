@@ -1,12 +1,13 @@
 import { columnNames, decodeRow, encodeRow, encodeValue, selectList } from '../entity-rows.js';
 import { JobExecutionEntity } from '../job-execution.entity.js';
-import type { JobAdvance } from '../job-store.js';
+import type { JobAdvance, JobQuarantine } from '../job-store.js';
 import type { Query } from '../lease.js';
 import type { Tables } from '../tables.js';
 
 export interface PassWrites {
   rows: readonly JobExecutionEntity[];
   advances: readonly JobAdvance[];
+  quarantines: readonly JobQuarantine[];
   claims: readonly string[];
   claim: { incarnation: string; nodeName: string };
   now: Date;
@@ -35,7 +36,7 @@ export async function recordAndClaim(
      ) SELECT 'recorded' AS part, recorded.* FROM recorded UNION ALL SELECT 'claimed', claimed.* FROM claimed`,
     [
       JSON.stringify(writes.rows.map((row) => encodeRow(JobExecutionEntity, row))),
-      JSON.stringify(writes.advances.map(encodeAdvance)),
+      JSON.stringify([...writes.advances.map(encodeAdvance), ...writes.quarantines.map(encodeQuarantine)]),
       writes.claims,
       writes.claim.incarnation,
       writes.claim.nodeName,
@@ -58,28 +59,33 @@ export async function recordAndClaim(
 
 /** A job that was paused or quarantined keeps its place, whatever was decided. */
 function advanced({ job }: Tables): string {
-  const state = `coalesce(a.state, CASE WHEN a.next_run_at IS NULL THEN 'finished' ELSE j.state END)`;
+  const state = `CASE WHEN a.reason IS NOT NULL THEN 'quarantined' WHEN a.next_run_at IS NULL THEN 'finished' ELSE j.state END`;
+  const unlessQuarantined = (column: string): string =>
+    `${column} = CASE WHEN a.reason IS NULL THEN a.${column} ELSE j.${column} END`;
   return `advanced AS (
-    UPDATE ${job} j SET next_run_at = a.next_run_at, wake_at = a.wake_at, run_count = j.run_count + a.runs,
+    UPDATE ${job} j SET ${unlessQuarantined('next_run_at')}, ${unlessQuarantined('wake_at')},
+      run_count = j.run_count + coalesce(a.runs, 0),
       last_instant = greatest(j.last_instant, a.last_instant), state = ${state},
       state_at = CASE WHEN ${state} = j.state THEN j.state_at ELSE $6::timestamptz END,
       state_by = CASE WHEN ${state} = j.state THEN j.state_by END,
       state_reason = CASE WHEN a.reason IS NOT NULL THEN a.reason WHEN ${state} = j.state THEN j.state_reason END
     FROM jsonb_to_recordset($2::jsonb) a(uid uuid, next_run_at timestamptz, wake_at timestamptz,
-      last_instant timestamptz, runs int, state text, reason text)
+      last_instant timestamptz, runs int, reason text)
     WHERE j.uid = a.uid AND j.state = 'active')`;
 }
 
-function encodeAdvance({ uid, nextRunAt, wakeAt, lastInstant, runs, state, reason }: JobAdvance): object {
+function encodeAdvance({ uid, nextRunAt, wakeAt, lastInstant, runs }: JobAdvance): object {
   return {
     uid,
     next_run_at: encodeValue(nextRunAt),
     wake_at: encodeValue(wakeAt),
     last_instant: encodeValue(lastInstant),
     runs,
-    state,
-    reason: reason?.replaceAll('\u0000', ''),
   };
+}
+
+function encodeQuarantine({ uid, reason }: JobQuarantine): object {
+  return { uid, reason: reason.replaceAll('\u0000', '') };
 }
 
 function inOrder(rows: JobExecutionEntity[], ids: readonly string[]): JobExecutionEntity[] {

@@ -24,7 +24,16 @@ export async function lockDeadNode(
  * transaction is still open; it is left for the next time.
  */
 export async function takeOver(query: Query, tables: Tables, incarnation: string): Promise<Rescued[]> {
-  const { execution, attempt, job } = tables;
+  return await takeOverWhere(query, tables, 'e.owner = $2', [incarnation]);
+}
+
+/** @param where about the execution `e`; its parameters begin with $2 */
+export async function takeOverWhere(
+  query: Query,
+  { execution, attempt, job }: Tables,
+  where: string,
+  parameters: readonly unknown[],
+): Promise<Rescued[]> {
   const { rows } = await query(
     `WITH lost AS (
        SELECT e.id, e.lease_epoch, e.attempt, e.node_name, e.claimed_at,
@@ -32,16 +41,16 @@ export async function takeOver(query: Query, tables: Tables, incarnation: string
              THEN 'cancelled'
            WHEN e.on_node_loss = 'abandon' OR e.crashes + 1 >= e.max_crashes THEN 'abandoned'
            ELSE 'pending' END AS becomes
-       FROM ${execution} e WHERE e.owner = $1 LIMIT ${BATCH} FOR NO KEY UPDATE SKIP LOCKED
+       FROM ${execution} e WHERE ${where} LIMIT ${BATCH} FOR NO KEY UPDATE SKIP LOCKED
      ), kept AS (
        INSERT INTO ${attempt} (execution_id, lease_epoch, attempt, node_name, started_at, finished_at, error)
-       SELECT id, lease_epoch, attempt, node_name, coalesce(claimed_at, now()), now(), $2::jsonb FROM lost
+       SELECT id, lease_epoch, attempt, node_name, coalesce(claimed_at, now()), now(), $1::jsonb FROM lost
        WHERE becomes = 'pending' ON CONFLICT DO NOTHING
      ) UPDATE ${execution} e SET status = lost.becomes, owner = NULL, lease_epoch = e.lease_epoch + 1,
          crashes = e.crashes + 1, attempt = e.attempt - CASE WHEN lost.becomes = 'pending' THEN 1 ELSE 0 END,
          available_at = now(), finished_at = CASE WHEN lost.becomes <> 'pending' THEN now() END
        FROM lost WHERE e.id = lost.id RETURNING e.id, e.job_id, e.status`,
-    [incarnation, JSON.stringify(NODE_LOST)],
+    [JSON.stringify(NODE_LOST), ...parameters],
   );
   return rows.map((row) => ({
     executionId: String(row.id),

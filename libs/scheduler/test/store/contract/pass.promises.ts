@@ -158,15 +158,17 @@ export function passPromises(fixture: Fixture): void {
       expect(await fixture.store.getJob(job!.id)).toEqual(job);
     });
 
-    it('a job it cannot decide into quarantine, with the reason, and the others as usual', async () => {
+    it('a job it cannot decide into quarantine, with the reason and its place, and the others as usual', async () => {
       const node = await registered(fixture.store);
       const [bad, good] = await added(fixture.store, aJob({ id: 'bad' }), aJob({ id: 'good' }));
-      const quarantine = { state: 'quarantined', reason: 'its trigger throws', nextRunAt: PAST, runs: 0 } as const;
-      const { now } = await fixture.store.pass(aPass(node), () =>
-        decisions({ records: [recordFor(good!)], advances: [advanceOf(bad!, quarantine), advanceOf(good!)] }),
+      const quarantines = [{ uid: bad!.uid, reason: 'its trigger throws' }];
+      const { now, quarantined } = await fixture.store.pass(aPass(node), () =>
+        decisions({ records: [recordFor(good!)], advances: [advanceOf(good!)], quarantines }),
       );
+      expect(quarantined).toEqual(quarantines);
       const row = await fixture.store.getJob('bad');
-      expect(row).toMatchObject({ state: 'quarantined', stateReason: 'its trigger throws', stateAt: now });
+      const stateReason = 'its trigger throws';
+      expect(row).toEqual({ ...bad, state: 'quarantined', stateReason, stateBy: null, stateAt: now });
       expect(await fixture.store.getJob('good')).toMatchObject({ state: 'active', runCount: 1 });
       expect(idsOf(await seen(fixture.store, node))).toEqual([]);
     });
