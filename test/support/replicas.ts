@@ -4,6 +4,13 @@ import { fileURLToPath } from 'node:url';
 
 export type Line = Record<string, unknown>;
 
+export interface ReplicaOptions {
+  /** What the process runs. @default replica.mjs */
+  script?: URL;
+  /** Told each line as it comes. */
+  onLine?: (line: Line) => void;
+}
+
 /** A scheduler in a process of its own. */
 export class Replica implements AsyncDisposable {
   readonly lines: Line[] = [];
@@ -11,17 +18,28 @@ export class Replica implements AsyncDisposable {
   readonly exited: Promise<number | null>;
   readonly #waiting = new Set<() => void>();
 
-  private constructor(readonly process: ChildProcess) {
+  private constructor(
+    readonly process: ChildProcess,
+    private readonly onLine: (line: Line) => void,
+  ) {
     this.exited = new Promise((resolve) => process.once('exit', resolve));
     createInterface({ input: process.stdout! }).on('line', (text) => this.#heard(text));
     createInterface({ input: process.stderr! }).on('line', (text) => this.noise.push(text));
     void this.exited.then(() => this.#look());
   }
 
-  static start(environment: Record<string, string>): Replica {
-    const script = fileURLToPath(new URL('replica.mjs', import.meta.url));
+  static start(
+    environment: Record<string, string>,
+    { script = new URL('replica.mjs', import.meta.url), onLine = () => {} }: ReplicaOptions = {},
+  ): Replica {
     const env = { ...process.env, ...environment };
-    return new Replica(spawn(process.execPath, [script], { env, stdio: ['pipe', 'pipe', 'pipe'] }));
+    const child = spawn(process.execPath, [fileURLToPath(script)], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+    return new Replica(child, onLine);
+  }
+
+  /** Of its own accord or not. */
+  get hasEnded(): boolean {
+    return this.process.exitCode !== null || this.process.signalCode !== null;
   }
 
   /** The first line from `from` on that `isIt` accepts. Rejects when the process ends or 30 s of real time are over. */
@@ -43,7 +61,7 @@ export class Replica implements AsyncDisposable {
         if (line !== undefined) {
           end();
           resolve(line);
-        } else if (this.process.exitCode !== null) fail(`the process ended with ${this.process.exitCode}`);
+        } else if (this.hasEnded) fail(`the process ended with ${this.process.exitCode ?? this.process.signalCode}`);
       };
       this.#waiting.add(look);
       look();
@@ -52,19 +70,22 @@ export class Replica implements AsyncDisposable {
 
   /** Drains and ends. Resolves with the exit code. */
   async stop(): Promise<number | null> {
-    if (this.process.exitCode === null) this.process.stdin!.write('stop\n');
+    if (!this.hasEnded) this.process.stdin!.write('stop\n');
     return this.exited;
   }
 
   /** SIGKILL, if it is still there. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.process.exitCode === null) this.process.kill('SIGKILL');
+    if (!this.hasEnded) this.process.kill('SIGKILL');
     await this.exited;
   }
 
   #heard(text: string): void {
-    if (text.startsWith('{')) this.lines.push(JSON.parse(text) as Line);
-    else this.noise.push(text);
+    if (text.startsWith('{')) {
+      const line = JSON.parse(text) as Line;
+      this.lines.push(line);
+      this.onLine(line);
+    } else this.noise.push(text);
     this.#look();
   }
 

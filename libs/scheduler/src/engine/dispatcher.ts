@@ -7,14 +7,17 @@ import type { Trigger } from '../triggers/trigger.js';
 import type { EngineEvents } from './engine-events.js';
 import type { JobLoggerFactory } from './engine-logger.js';
 import { ExecutionRun, RunContext } from './execution-run.js';
-import type { HandlerRegistry } from './handler-registry.js';
+import type { HandlerRegistry, JobHandler } from './handler-registry.js';
 import { executionInfo } from './info.js';
 import type { AbortCause, JobContext } from './job-context.js';
 import { DEFAULT_EXECUTOR, executorOf } from './job-settings.js';
 import { outcomeOf, type Ending } from './outcome.js';
 import { leaseKey, type OutcomeWriter } from './outcome-writer.js';
 
-/** Wraps every handler of a scheduler: tenant, tracing, AsyncLocalStorage. It must call `run` and return what it gives. */
+/**
+ * Wraps every handler of a scheduler: tenant, tracing, AsyncLocalStorage. It must call `run` and return what it gives;
+ * without a call the run fails, and a second call gives what the first gave.
+ */
 export type AroundJob = (context: JobContext<unknown>, run: () => Promise<unknown>) => Promise<unknown>;
 
 export interface DispatcherOptions {
@@ -50,8 +53,9 @@ export class Dispatcher {
   get isIdle(): boolean {
     return this.#runs.size === 0;
   }
-  has(execution: JobExecutionEntity): boolean {
-    return this.#runs.has(keyOf(execution));
+  /** Which claims this process holds now: runs, and outcomes that are not written yet. A copy. */
+  claims(): ReadonlySet<string> {
+    return new Set(this.#runs.keys());
   }
 
   open(): void {
@@ -71,18 +75,16 @@ export class Dispatcher {
 
   /** Call it only for executions whose claim was acknowledged. */
   start(execution: JobExecutionEntity, job: JobEntity): void {
-    if (this.#isClosed) return;
     const run = new ExecutionRun(execution, job, this.parts.clock);
     this.#runs.set(keyOf(execution), run);
-    void this.#perform(run);
+    if (this.#isClosed) this.#giveBack(run);
+    else void this.#perform(run);
   }
 
   /** Claimed, and its job is gone: nothing can run it. */
   discard(execution: JobExecutionEntity): void {
-    const { id, leaseEpoch, progress } = execution;
-    const end = { status: 'cancelled', delayMs: 0, spendsAttempt: true, reason: 'its job was removed' } as const;
-    const nothing = { error: null, result: null, progress, durationMs: 0 };
-    this.parts.writer.add({ executionId: id, leaseEpoch, ...end, ...nothing }, () => {});
+    const end = { status: 'cancelled', spendsAttempt: true, reason: 'its job was removed' } as const;
+    this.parts.writer.add(neverRun(execution, end), () => {});
   }
 
   abort(executionId: string, cause: AbortCause): void {
@@ -100,12 +102,13 @@ export class Dispatcher {
   abortRerunnable(cause: AbortCause): void {
     for (const run of this.#runs.values()) if (run.execution.onNodeLoss === 'rerun') run.abort(cause);
   }
+  /** At a shutdown nothing starts any more. */
   abortAll(cause: AbortCause): void {
+    this.#isClosed ||= cause === 'shutdown';
     for (const run of this.#runs.values()) run.abort(cause);
   }
-  /** Stops waiting for handlers that do not settle, and starts nothing any more. */
+  /** Stops waiting for handlers that do not settle. */
   close(): void {
-    this.#isClosed = true;
     for (const run of this.#runs.values()) run.giveUp();
   }
 
@@ -127,6 +130,13 @@ export class Dispatcher {
     writer.add(outcome, (verdict) => this.#written(run, outcome, verdict));
   }
 
+  /** Claimed too late to be run: whatever its job says of runs that are lost, this one was none. */
+  #giveBack(run: ExecutionRun): void {
+    const end = { status: 'pending', spendsAttempt: false, reason: 'its node shut down before it started' } as const;
+    const outcome = neverRun(run.execution, end);
+    this.parts.writer.add(outcome, (verdict) => this.#written(run, outcome, verdict));
+  }
+
   #call(run: ExecutionRun): unknown {
     const { registry, events, writer } = this.parts;
     const { execution, job } = run;
@@ -135,12 +145,14 @@ export class Dispatcher {
     const logger = this.options.loggerFor(execution.jobId, execution.id);
     const previousRunAt = (): Date | null => previousInstant(registry.triggerOf(job), run);
     const context = new RunContext(run, logger, previousRunAt, (progress) => {
+      // a handler that was given up may go on reporting for ever
+      if (run.isOver) return;
       execution.progress = progress;
       writer.report(execution.id, execution.leaseEpoch, progress);
       events.emit('execution.progress', { execution: executionInfo(execution), ...progress });
     });
     const { aroundJob } = this.options;
-    return aroundJob === undefined ? handler.run(context) : aroundJob(context, async () => handler.run(context));
+    return aroundJob === undefined ? handler.run(context) : wrapped(aroundJob, context, handler);
   }
 
   #written(run: ExecutionRun, outcome: OutcomeRecord, verdict: FinalVerdict): void {
@@ -150,10 +162,37 @@ export class Dispatcher {
   }
 }
 
+function neverRun(
+  { id, leaseEpoch, progress }: JobExecutionEntity,
+  end: Pick<OutcomeRecord, 'status' | 'spendsAttempt' | 'reason'>,
+): OutcomeRecord {
+  return { executionId: id, leaseEpoch, delayMs: 0, error: null, result: null, progress, durationMs: 0, ...end };
+}
+
 type FinalVerdict = Exclude<OutcomeVerdict, { kind: 'busy' }>;
 
 function keyOf({ id, leaseEpoch }: JobExecutionEntity): string {
   return leaseKey({ executionId: id, leaseEpoch });
+}
+
+/** The handler runs once, whatever is made of `run`; its own end counts where `aroundJob` did not wait for it. */
+async function wrapped(aroundJob: AroundJob, context: JobContext<unknown>, handler: JobHandler): Promise<unknown> {
+  let running: Promise<unknown> | null = null;
+  let isOver = false;
+  const handle = async (): Promise<unknown> => {
+    try {
+      return await handler.run(context);
+    } finally {
+      isOver = true;
+    }
+  };
+  const value = await aroundJob(context, () => (running ??= handle()));
+  if (running === null) {
+    throw new Error(
+      'The aroundJob of this scheduler settled without calling run. It must call run and return what it gives.',
+    );
+  }
+  return isOver ? value : running;
 }
 
 /** Not what happened to run before: the instant of the schedule before this one. */

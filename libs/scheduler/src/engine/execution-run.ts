@@ -15,6 +15,7 @@ export class ExecutionRun {
   readonly #controller = new AbortController();
   #abortCause: AbortCause | null = null;
   #ended: (() => void) | null = null;
+  #isOver = false;
   readonly startedMs: number;
 
   constructor(
@@ -30,6 +31,10 @@ export class ExecutionRun {
   }
   get abortCause(): AbortCause | null {
     return this.#abortCause;
+  }
+  /** The handler has settled, or is not waited for any more. */
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   /** The first cause stands. */
@@ -56,6 +61,7 @@ export class ExecutionRun {
         this.#graceOver(over.signal).then(unsettled),
       ]);
     } finally {
+      this.#isOver = true;
       over.abort();
     }
   }
@@ -106,9 +112,10 @@ export class RunContext extends JobContext<unknown> {
     this.jobId = execution.jobId;
     this.executionId = execution.id;
     this.data = execution.data ?? undefined;
-    this.scheduledAt = execution.scheduledAt;
-    this.startedAt = execution.claimedAt ?? execution.scheduledAt;
-    this.nextRunAt = job.nextRunAt;
+    // copies: what the handler does to them is its own affair
+    this.scheduledAt = new Date(execution.scheduledAt);
+    this.startedAt = new Date(execution.claimedAt ?? execution.scheduledAt);
+    this.nextRunAt = job.nextRunAt && new Date(job.nextRunAt);
     this.attempt = execution.attempt;
     this.isCatchUp = execution.isCatchUp;
     this.signal = run.signal;

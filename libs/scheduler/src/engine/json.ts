@@ -4,6 +4,7 @@ const MAX_RESULT_LENGTH = 64 * 1024;
 const DEEPEST = 100;
 const MAX_MESSAGE_LENGTH = 8 * 1024;
 const MAX_STACK_LENGTH = 16 * 1024;
+const TOO_LONG = new Error(`The result has more than ${MAX_RESULT_LENGTH} characters of JSON and is not stored.`);
 
 /**
  * Where and why a value is not what JSON gives back unchanged; null when it is. Also names what `jsonb` refuses:
@@ -37,12 +38,20 @@ function textProblem(text: string, path: string): string | null {
 /** What a handler returned, as JSON text that any `jsonb` takes; a note where it cannot be stored. Never throws. */
 export function resultJson(value: unknown): string | null {
   if (value === undefined) return null;
+  let least = 0;
+  // stops early: what is far too long would keep the event loop busy for seconds
+  const bounded = (_key: string, each: unknown): unknown => {
+    if (each !== undefined) least += typeof each === 'string' ? each.length : 1;
+    if (least > MAX_RESULT_LENGTH) throw TOO_LONG;
+    return typeof each === 'string' ? storable(each) : each;
+  };
   try {
-    const json = JSON.stringify(value, (_key, each: unknown) => (typeof each === 'string' ? storable(each) : each));
+    const json = JSON.stringify(value, bounded);
     if (json === undefined) return note(`A ${typeof value} was returned, which JSON has not.`);
-    if (json.length <= MAX_RESULT_LENGTH) return json;
-    return note(`The result had ${json.length} characters of JSON; at most ${MAX_RESULT_LENGTH} are stored.`);
+    if (json.length > MAX_RESULT_LENGTH) throw TOO_LONG;
+    return json;
   } catch (error) {
+    if (error === TOO_LONG) return note(TOO_LONG.message);
     return note(`The result is not JSON: ${describeError(error).message}`);
   }
 }
@@ -65,21 +74,31 @@ export function describeError(thrown: unknown): { name: string; message: string;
   }
 }
 
+/** Cut before it is searched, which takes long; the "@" ends a password that the cut has left without its own. */
 function bounded(text: string, length: number): string {
-  const clean = redact(text);
-  return storable(clean.length <= length ? clean : `${clean.slice(0, length)}… (${clean.length} characters)`);
+  if (text.length <= length) return storable(redact(text));
+  const kept = redact(`${text.slice(0, length)}@`).slice(0, -1);
+  return storable(`${kept}… (${text.length} characters)`);
 }
 
 /** Without the passwords in its connection strings. */
 export function redact(text: string): string {
-  return text.replace(/\b([a-z][a-z0-9+.-]*:\/\/[^\s:/@]*):[^\s@]*@/gi, '$1:***@');
+  return text.replace(/(:\/\/[^\s:/@]*):[^\s@]*@/g, '$1:***@');
 }
 
 export function storable(text: string): string {
   return text.replaceAll('\0', '').toWellFormed();
 }
 
-/** Anything thrown, as an `Error`. */
+/** Anything thrown, as an `Error` that can be looked at. */
 export function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(describeError(thrown).message);
+  return isReadable(thrown) ? thrown : new Error(describeError(thrown).message);
+}
+
+function isReadable(thrown: unknown): thrown is Error {
+  try {
+    return thrown instanceof Error && typeof thrown.message === 'string';
+  } catch {
+    return false;
+  }
 }
