@@ -9,7 +9,10 @@ export { createDatabase, type TestDatabase } from './postgres/create-database.js
 
 // Outages
 export { FlakyProxy, type FlakyProxyOptions } from './proxy/flaky-proxy.js';
-export type { CutOptions } from './proxy/cuts.js';
+export type { ChaosOptions, Fault, FaultKind } from './proxy/chaos.js';
+export type { CutOptions, CutSide } from './proxy/cuts.js';
+export type { Point } from './proxy/points.js';
+export type { DelayOptions, Direction, Duration, ThrottleOptions } from './proxy/weather.js';
 
 // A store without a server
 export { MemoryJobStore } from 'nestjs-vigil';
@@ -36,3 +39,18 @@ export {
   type RepeatedRun,
 } from './ledger-judge.js';
 export { readLedger, type LedgerRecord } from './ledger.js';
+export { judgeSchedule, formatVerdict, type ScheduleVerdict } from './judge/judge-schedule.js';
+export { readSchedule } from './judge/read-schedule.js';
+export { recordTransitions } from './judge/record-transitions.js';
+export type {
+  Finding,
+  FindingKind,
+  JudgedAttempt,
+  JudgedExecution,
+  JudgedJob,
+  JudgedTime,
+  JudgeInput,
+  RecordedSchedule,
+  Transition,
+  TransitionState,
+} from './judge/schedule.js';

@@ -53,6 +53,8 @@ export interface HandlerRun {
   scheduledAt: Date;
   startedAt: Date;
   finishedAt?: Date | null;
+  /** The name of the node that ran it. */
+  node?: string;
 }
 
 export interface RepeatedRun {

@@ -1,0 +1,237 @@
+import {
+  createDatabase,
+  FlakyProxy,
+  judgeSchedule,
+  readSchedule,
+  recordTransitions,
+  type CutOptions,
+  type HandlerRun,
+  type ScheduleVerdict,
+} from 'nestjs-vigil-testing';
+
+import { systemClock } from '../../src/clock/clock.js';
+import { SchedulerEngine } from '../../src/engine/scheduler-engine.js';
+import type { TypeOrmJobStore } from '../../src/store/typeorm-job.store.js';
+import { aStore, sql } from '../store/typeorm-store.support.js';
+import { engineOptions } from './engine-options.js';
+import { registryOf } from './handlers.js';
+import { randomJobs, rowsOf, type RandomJob } from './random-jobs.js';
+import { SeededRandom } from './random.js';
+
+const LEASE_MS = 2_000;
+const CALL_TIMEOUT_MS = 1_000;
+const FAULTS_FOR_MS = 4_000;
+/** Fires that nothing disturbs any more. */
+const FIRES_FOR_MS = FAULTS_FOR_MS + 1_500;
+const SETTLED_WITHIN_MS = 90_000;
+const NODES = 2;
+
+/** One network fault of one node, or what is asked of the scheduler. */
+type Fault =
+  | ({ kind: 'cut'; node: number } & CutOptions)
+  | { kind: 'reset' | 'refuse' | 'silence' | 'restart'; node: number; forMs: number }
+  | { kind: 'manual'; job: number }
+  | { kind: 'cancel' };
+
+type Pattern = RegExp | string;
+const STATEMENTS: readonly [Pattern, ...Pattern[]] = [
+  /^COMMIT/,
+  'WITH recorded',
+  'WITH v AS',
+  'FOR NO KEY UPDATE',
+  'WITH me AS',
+  'SAVEPOINT',
+  'min(',
+];
+
+export interface PostgresRun {
+  verdict: ScheduleVerdict;
+  jobs: readonly RandomJob[];
+  faults: readonly (Fault & { atMs: number })[];
+  tookMs: number;
+}
+
+/** One seed, on a database of its own: what is drawn is the same each time, when exactly it meets what is not. */
+export async function runOnPostgres(seed: number, serverUrl: string): Promise<PostgresRun> {
+  await using database = await createDatabase(serverUrl);
+  await using cluster = await Cluster.open(seed, database.url);
+  return await cluster.play();
+}
+
+interface Node {
+  engine: SchedulerEngine;
+  proxy: FlakyProxy;
+}
+
+class Cluster {
+  readonly #random: SeededRandom;
+  readonly #runs: HandlerRun[] = [];
+  readonly #jobs: RandomJob[];
+  readonly #faults: (Fault & { atMs: number })[];
+  readonly #nodes: Node[] = [];
+  readonly #began = new Date();
+  readonly #beganMs = performance.now();
+  #started = 0;
+
+  private constructor(
+    seed: number,
+    private readonly url: string,
+    private readonly outside: TypeOrmJobStore,
+  ) {
+    const random = (this.#random = new SeededRandom(seed));
+    this.#jobs = randomJobs(random, {
+      from: this.#began,
+      until: new Date(this.#began.getTime() + FIRES_FOR_MS),
+      shortestMs: 200,
+      longestMs: 1_000,
+      longestWorkMs: 300,
+      longWorkMs: 0,
+      leastTimeoutMs: 300,
+      longestRetryMs: 200,
+      withCron: false,
+      withHanging: false,
+    });
+    const faults = Array.from({ length: random.int(1, 8) }, () => this.#drawFault());
+    this.#faults = faults.sort((a, b) => a.atMs - b.atMs);
+  }
+
+  static async open(seed: number, url: string): Promise<Cluster> {
+    const outside = aStore('scheduler', { connection: { url }, applicationName: 'outside' });
+    await outside.open('default');
+    await recordTransitions(url);
+    const cluster = new Cluster(seed, url, outside);
+    for (let index = 0; index < NODES; index++) {
+      const proxy = await FlakyProxy.start({ target: url });
+      cluster.#nodes.push({ proxy, engine: cluster.#newEngine(proxy) });
+    }
+    return cluster;
+  }
+
+  async play(): Promise<PostgresRun> {
+    await this.outside.addJobs((now) => rowsOf(this.#jobs, this.#random, now), 'error');
+    for (const { engine } of this.#nodes) await engine.start();
+    for (const fault of this.#faults) {
+      await this.#until(fault.atMs);
+      await this.#befall(fault);
+    }
+    await this.#until(FAULTS_FOR_MS);
+    for (const { proxy } of this.#nodes) proxy.heal();
+    await this.#settle();
+    const recorded = await readSchedule(this.url);
+    const verdict = judgeSchedule({ ...recorded, runs: this.#runs, until: new Date(), isSettled: true });
+    return { verdict, jobs: this.#jobs, faults: this.#faults, tookMs: performance.now() - this.#beganMs };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#nodes.map(({ engine }) => engine.shutdown()));
+    await Promise.all(this.#nodes.map(({ proxy }) => proxy.close()));
+    await this.outside.close();
+  }
+
+  #drawFault(): Fault & { atMs: number } {
+    const random = this.#random;
+    const [atMs, node, forMs] = [random.int(0, FAULTS_FOR_MS), random.int(0, NODES - 1), random.int(1, 3_000)];
+    const kind = random.pick([
+      'cut',
+      'cut',
+      'cut',
+      'reset',
+      'refuse',
+      'silence',
+      'restart',
+      'manual',
+      'cancel',
+    ] as const);
+    switch (kind) {
+      case 'cut': {
+        const match = random.pick(STATEMENTS);
+        return {
+          kind,
+          atMs,
+          node,
+          match,
+          side: random.pick(['before', 'after'] as const),
+          occurrence: random.int(1, 5),
+        };
+      }
+      case 'manual':
+        return { kind, atMs, job: random.int(0, this.#jobs.length - 1) };
+      case 'cancel':
+        return { kind, atMs };
+      case 'reset':
+      case 'refuse':
+      case 'silence':
+      case 'restart':
+        return { kind, atMs, node, forMs };
+    }
+  }
+
+  async #befall(fault: Fault): Promise<void> {
+    const { outside } = this;
+    if (fault.kind === 'manual') {
+      await outside.addManualExecution(`job-${fault.job}`, { id: this.#random.uuid(), data: null, reason: null });
+    } else if (fault.kind === 'cancel') {
+      const { items } = await outside.getExecutions({ status: 'running', limit: 1 });
+      for (const { execution } of items) await outside.cancelExecution(execution.id, 'a person said so');
+    } else {
+      const node = this.#nodes[fault.node];
+      if (node) this.#disturb(node, fault);
+    }
+  }
+
+  #disturb(node: Node, fault: Exclude<Fault, { kind: 'manual' | 'cancel' }>): void {
+    const { proxy } = node;
+    switch (fault.kind) {
+      case 'cut':
+        return void proxy.cutOnce(fault).catch(() => {});
+      case 'reset':
+        return proxy.reset();
+      case 'restart':
+        return void this.#restart(node);
+      case 'refuse':
+        proxy.refuse();
+        break;
+      case 'silence':
+        proxy.silence('all');
+        break;
+    }
+    void systemClock.sleep(fault.forMs).then(() => proxy.heal());
+  }
+
+  /** The successor is another process, by its name too. */
+  async #restart(node: Node): Promise<void> {
+    const before = node.engine;
+    node.engine = this.#newEngine(node.proxy);
+    await before.shutdown();
+    await node.engine.start();
+  }
+
+  #newEngine(proxy: FlakyProxy): SchedulerEngine {
+    const name = `node-${this.#started++}`;
+    const connection = { url: proxy.url };
+    const store = aStore('scheduler', { connection, callTimeoutMs: CALL_TIMEOUT_MS, applicationName: name });
+    const registry = registryOf(this.#jobs, { name, clock: systemClock }, this.#random, this.#runs);
+    const options = engineOptions({ nodeName: name, concurrency: 10, leaseMs: LEASE_MS, shutdownTimeoutMs: 2_000 });
+    return new SchedulerEngine(options, { store, registry, clock: systemClock, random: this.#random.next });
+  }
+
+  async #until(atMs: number): Promise<void> {
+    const leftMs = this.#began.getTime() + atMs - Date.now();
+    if (leftMs > 0) await systemClock.sleep(leftMs);
+  }
+
+  /** Until nothing is left to do, or it is clear that it never will be done. */
+  async #settle(): Promise<void> {
+    const endMs = performance.now() + SETTLED_WITHIN_MS;
+    while (performance.now() < endMs) {
+      const [left] = await sql(
+        `SELECT (SELECT count(*) FROM scheduler.job WHERE state = 'active')
+           + (SELECT count(*) FROM scheduler.job_execution WHERE status IN ('pending', 'running')) AS count`,
+        [],
+        this.url,
+      );
+      if (Number(left?.['count']) === 0) return;
+      await systemClock.sleep(100);
+    }
+  }
+}

@@ -1,0 +1,42 @@
+/** Chances that are the same for the same seed. */
+export class SeededRandom {
+  #state: number;
+
+  constructor(readonly seed: number) {
+    this.#state = seed | 0;
+  }
+
+  /** In [0, 1), by mulberry32. */
+  next = (): number => {
+    this.#state = (this.#state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+
+  /** Whole, both ends included. */
+  int(from: number, to: number): number {
+    return from + Math.floor(this.next() * (to - from + 1));
+  }
+
+  chance(probability: number): boolean {
+    return this.next() < probability;
+  }
+
+  pick<T>(items: readonly [T, ...T[]]): T {
+    return items[Math.floor(this.next() * items.length)] ?? items[0];
+  }
+
+  uuid(): string {
+    const hex = Array.from({ length: 32 }, () => this.int(0, 15).toString(16)).join('');
+    return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+  }
+}
+
+/** Which seeds a run tries: `VIGIL_SEED=n` one, `CHAOS_SEEDS=n` so many. */
+export function seedsToTry(most: number): number[] {
+  const one = process.env['VIGIL_SEED'];
+  if (one !== undefined) return [Number(one)];
+  const count = Number(process.env['CHAOS_SEEDS'] ?? most);
+  return Array.from({ length: count }, (_, index) => index + 1);
+}
