@@ -70,7 +70,8 @@ export class SchedulerLoop implements Service {
     if (capabilities.length === 0) return PEEK_EVERY_MS;
     const { now, nextAt } = await this.parts.store.peek(capabilities, this.#blockedNow());
     const idleMs = nextAt === null ? Infinity : nextAt.getTime() - now.getTime();
-    if (idleMs > 0) return Math.min(idleMs, this.parts.canHear() ? PEEK_EVERY_MS : PEEK_EVERY_DEAF_MS);
+    const peekMs = this.parts.canHear() ? PEEK_EVERY_MS : PEEK_EVERY_DEAF_MS;
+    if (idleMs > 0) return Math.min(idleMs, peekMs, this.#blockedMs());
     const hasTaken = await this.#pass(capabilities, slots);
     return hasTaken ? 0 : UNTAKEN_WAIT_MS + this.parts.random() * (1_000 - UNTAKEN_WAIT_MS);
   }
@@ -148,6 +149,11 @@ export class SchedulerLoop implements Service {
     const now = this.parts.clock.monotonicMs();
     for (const [uid, until] of this.#blocked) if (until <= now) this.#blocked.delete(uid);
     return [...this.#blocked.keys()];
+  }
+
+  /** Until the next of the blocked jobs may be looked at again: what waits of them is out of the peek's sight. */
+  #blockedMs(): number {
+    return Math.max(1, Math.min(...this.#blocked.values()) - this.parts.clock.monotonicMs());
   }
 
   #blockUntaken(seen: PassSnapshot, claimed: readonly JobExecutionEntity[]): void {

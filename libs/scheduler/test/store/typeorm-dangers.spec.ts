@@ -1,0 +1,217 @@
+import pg from 'pg';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { FlakyProxy } from '../../../testing/src/proxy/flaky-proxy.js';
+import type { JobEntity } from '../../src/store/job.entity.js';
+import type { TypeOrmJobStore } from '../../src/store/typeorm-job.store.js';
+import { aJob, aNode, aPass, claimAll, decideAll, decisions, FAR_FUTURE, HOUR, outcomeOf, plus } from './builders.js';
+import { added, registered, running, seen, statusOf } from './contract/fixture.js';
+import { Cleanup, serverUrl, sql } from './typeorm-store.support.js';
+
+const LOCKING = '%FOR NO KEY UPDATE SKIP LOCKED%';
+
+let cleanup: Cleanup;
+let schema: string;
+let store: TypeOrmJobStore;
+beforeEach(async () => {
+  cleanup = new Cleanup();
+  schema = cleanup.schema();
+  store = await cleanup.openStore(schema);
+});
+afterEach(() => cleanup.run());
+
+/** Somebody with psql. */
+async function somebody(): Promise<pg.Client> {
+  const client = cleanup.add(new pg.Client({ connectionString: serverUrl() }), (each) => each.end());
+  client.on('error', () => {});
+  await client.connect();
+  return client;
+}
+
+/** A `now()` that does something first in each statement that is like that. */
+async function interveningNow(like: string, doing: string): Promise<{ extra: { options: string } }> {
+  await sql(`CREATE FUNCTION "${schema}".now() RETURNS timestamptz LANGUAGE plpgsql VOLATILE AS $$ BEGIN
+    IF current_query() LIKE '${like}' THEN ${doing}; END IF; RETURN pg_catalog.now(); END $$`);
+  return { extra: { options: `-c search_path=${schema},pg_catalog` } };
+}
+
+/** Until somebody waits for an advisory lock of that key, for so many milliseconds. */
+async function untilOneWaits(key: number, ms = 0): Promise<void> {
+  const waiting = `SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+    AND classid::bigint << 32 | objid::bigint = $1 AND clock_timestamp() - waitstart >= $2 * interval '1 ms'`;
+  while ((await sql(waiting, [key, ms])).length === 0);
+}
+
+describe('a pass', () => {
+  it('counts what another node has started since this one began to look for due jobs', async () => {
+    const key = 7_001;
+    const node = await registered(store);
+    await added(store, aJob());
+    const { extra } = await interveningNow(LOCKING, `PERFORM pg_advisory_xact_lock_shared(${key})`);
+    const late = await cleanup.openStore(schema, { connection: { url: serverUrl(), extra } });
+    const gate = await somebody();
+    await gate.query('SELECT pg_advisory_lock($1)', [key]);
+    const looking = seen(late, node);
+    await untilOneWaits(key);
+    // the job is due again at once, so that the other pass finds it due as well
+    await store.pass(aPass(node), (snapshot) => {
+      const { records, advances } = decideAll(snapshot);
+      return decisions({ records, advances: advances.map((each) => ({ ...each, wakeAt: new Date(0) })) });
+    });
+    await gate.query('SELECT pg_advisory_unlock($1)', [key]);
+    expect((await looking).jobs).toMatchObject([{ isDue: true, active: 1 }]);
+  });
+
+  it('asks what runs to stop without waiting for a row that is just ending', async () => {
+    const { node, job, execution } = await running(store);
+    const ending = await somebody();
+    await ending.query('BEGIN');
+    await ending.query(`SELECT 1 FROM "${schema}".job_execution WHERE id = $1 FOR UPDATE`, [execution.id]);
+    await store.changeJob(job.id, () => ({ set: { nextRunAt: new Date(0), wakeAt: new Date(0) } }));
+    await store.pass(aPass(node), ({ jobs }) => decisions({ cancels: jobs.map((each) => each.job.uid) }));
+    await ending.query('ROLLBACK');
+    expect((await store.getExecution(execution.id))!.execution.cancelRequestedAt).toBeNull();
+  });
+});
+
+describe('what a process that fell silent leaves on the server', () => {
+  it('waits for no lock longer than the call', async () => {
+    const { job, node } = await running(store);
+    const owner = await somebody();
+    await owner.query('BEGIN');
+    await owner.query(`SELECT 1 FROM "${schema}".job FOR UPDATE`);
+    const other = await cleanup.openStore(schema, { callTimeoutMs: 600 });
+    await expect(other.resolve(node.incarnation, [job.uid])).rejects.toThrow('lock timeout');
+  });
+
+  it('runs no statement longer than the call', { timeout: 15_000 }, async () => {
+    const node = await registered(store);
+    await added(store, aJob());
+    const { extra } = await interveningNow(LOCKING, 'PERFORM pg_sleep(60)');
+    const proxy = cleanup.add(await FlakyProxy.start({ target: serverUrl() }), (each) => each.close());
+    const connection = { url: proxy.url, extra };
+    const silent = await cleanup.openStore(schema, { connection, callTimeoutMs: 600, applicationName: schema });
+    const isBusy = async () =>
+      (await sql(`SELECT FROM pg_stat_activity WHERE application_name = $1 AND wait_event = 'PgSleep'`, [schema]))
+        .length > 0;
+    const lost = silent.pass(aPass(node), decideAll).then(
+      () => expect.unreachable('it was answered'),
+      () => 'lost',
+    );
+    while (!(await isBusy()));
+    proxy.silence('all');
+    expect(await lost).toBe('lost');
+    while (await isBusy());
+  });
+});
+
+describe('an instant', () => {
+  it('has no more than the milliseconds of a Date, whoever wrote it', async () => {
+    const [job] = await added(store, aJob());
+    await sql(`UPDATE "${schema}".job SET next_run_at = '2020-01-01 00:00:00.123456+00'`);
+    const [row] = await sql(`SELECT 1 FROM "${schema}".job WHERE next_run_at = $1`, [
+      (await store.getJob(job!.id))!.nextRunAt!.toISOString(),
+    ]);
+    expect(row).toBeDefined();
+    const others = await sql(
+      `SELECT table_name, column_name FROM information_schema.columns
+       WHERE table_schema = $1 AND data_type LIKE 'timestamp%' AND datetime_precision <> 3`,
+      [schema],
+    );
+    expect(others).toEqual([]);
+  });
+});
+
+describe('a rescue', () => {
+  it('leaves a row that is locked for the next time, and takes the others', async () => {
+    const node = await registered(store, { leaseMs: -1 });
+    await added(store, aJob({ id: 'a' }), aJob({ id: 'b' }));
+    const { recorded } = await store.pass(aPass(node), decideAll);
+    const [locked, free] = recorded;
+    const frozen = await somebody();
+    await frozen.query('BEGIN');
+    await frozen.query(`SELECT 1 FROM "${schema}".job_execution WHERE id = $1 FOR UPDATE`, [locked!.id]);
+    expect(await store.rescue(node.incarnation, '1')).toMatchObject([{ executionId: free!.id }]);
+    await frozen.query('ROLLBACK');
+    expect(await store.rescue(node.incarnation, '1')).toMatchObject([{ executionId: locked!.id }]);
+  });
+});
+
+describe('an outcome', () => {
+  it('that changes no counter does not write the row of its job', async () => {
+    const { execution } = await running(store);
+    const version = async () => await sql(`SELECT xmin, xmax, ctid FROM "${schema}".job`);
+    const before = await version();
+    await store.complete([outcomeOf(execution)]);
+    expect(await version()).toEqual(before);
+  });
+});
+
+describe('pruning', () => {
+  it('goes by the end of an execution, however old its instant', async () => {
+    const { execution } = await running(store, { nextRunAt: new Date(0) });
+    await store.complete([outcomeOf(execution)]);
+    await store.prune({ succeededMs: HOUR, otherMs: HOUR });
+    expect(await statusOf(store, execution.id)).toBe('succeeded');
+  });
+});
+
+describe('the migrations', () => {
+  it('take longer than a call may, and wait for those of another boot', async () => {
+    const key = 7_361_225_801;
+    const callTimeoutMs = 700;
+    const other = await somebody();
+    await other.query('SELECT pg_advisory_lock($1)', [key]);
+    const empty = cleanup.schema();
+    const opening = cleanup.openStore(empty, { callTimeoutMs });
+    opening.catch(() => {});
+    const waited = untilOneWaits(key, callTimeoutMs * 1.5);
+    await Promise.race([waited, opening]);
+    await other.query('SELECT pg_advisory_unlock($1)', [key]);
+    await opening;
+  });
+});
+
+describe('others are woken', () => {
+  let proxy: FlakyProxy;
+  let told: TypeOrmJobStore;
+  beforeEach(async () => {
+    proxy = cleanup.add(await FlakyProxy.start({ target: serverUrl() }), (each) => each.close());
+    told = await cleanup.openStore(schema, { connection: { url: proxy.url } });
+  });
+  /** How many notifications a call sends. */
+  async function notifies(call: () => Promise<unknown>): Promise<number> {
+    const before = proxy.statements.length;
+    await call();
+    return proxy.statements.slice(before).filter((statement) => statement.includes('pg_notify')).length;
+  }
+  const soon = (id: string): JobEntity => aJob({ id, nextRunAt: plus(new Date(), 1_000) });
+
+  it('by a change of what is due soon, once for each transaction', async () => {
+    expect(await notifies(() => added(told, soon('a'), soon('b')))).toBe(1);
+    expect(await notifies(() => told.changeJob('a', () => ({ set: { priority: 1 } })))).toBe(1);
+    const byHand = { id: aNode().incarnation, data: null, reason: null };
+    expect(await notifies(() => told.addManualExecution('a', byHand))).toBe(1);
+  });
+
+  it('by nothing that they look at in time by themselves', async () => {
+    expect(await notifies(() => added(told, aJob({ nextRunAt: plus(new Date(), HOUR) })))).toBe(0);
+    expect(await notifies(() => told.changeJob('report', () => ({ set: { priority: 1 } })))).toBe(0);
+  });
+
+  it('neither by a pass nor by an outcome', async () => {
+    const node = await registered(store);
+    expect(await notifies(() => told.pass(aPass(node), decideAll))).toBe(0);
+    const { execution } = await running(store);
+    const retry = outcomeOf(execution, { status: 'pending' });
+    expect(await notifies(() => told.complete([retry]))).toBe(0);
+    expect(await notifies(() => told.pass(aPass(node), claimAll))).toBe(0);
+    await added(store, aJob({ id: 'due' }));
+    const toTheEnd = { nextRunAt: FAR_FUTURE, wakeAt: FAR_FUTURE };
+    const fireAll: typeof decideAll = (snapshot) => {
+      const { records, advances } = decideAll(snapshot);
+      return decisions({ records, advances: advances.map((each) => ({ ...each, ...toTheEnd })) });
+    };
+    expect(await notifies(() => told.pass(aPass(node), fireAll))).toBe(0);
+  });
+});
