@@ -13,7 +13,7 @@ const FAULTS_UNTIL_MS = 120_000;
 /** Fires that nothing disturbs any more. */
 const FIRES_UNTIL_MS = FAULTS_UNTIL_MS + 80_000;
 /** A run may crash twice before it is given up, each time found within two leases and 30 s; then queues drain, however slowly. */
-const SETTLED_WITHIN_MS = 20 * 60_000;
+const SETTLED_WITHIN_MS = 180 * 60_000;
 /** What was offered while the clock was ahead waits until that time has come. */
 const FURTHEST_STEP_MS = 3_600_000;
 
