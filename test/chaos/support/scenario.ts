@@ -62,6 +62,6 @@ function onSharedServer(): Promise<Stage> {
   return Stage.onSharedServer(inject('postgresUrl'));
 }
 
-function report(result: ScenarioResult): void {
+export function report(result: ScenarioResult): void {
   if (REPORT !== undefined) appendFileSync(REPORT, `${JSON.stringify(result)}\n`);
 }
