@@ -112,6 +112,13 @@ export class Dispatcher {
     for (const run of this.#runs.values()) run.giveUp();
   }
 
+  /** Tells of every run that is left when nothing is written any more. */
+  tellUnrecorded(): void {
+    for (const { execution } of this.#runs.values()) {
+      this.parts.events.emit('execution.unrecorded', { execution: executionInfo(execution) });
+    }
+  }
+
   async #perform(run: ExecutionRun): Promise<void> {
     const { events, clock, random, writer } = this.parts;
     events.emit('execution.started', { execution: executionInfo(run.execution) });
@@ -218,9 +225,9 @@ function announce(
   if (verdict.kind === 'fenced') return events.emit('execution.taken-over', { execution: ended });
   switch (status) {
     case 'pending':
-      // a release at shutdown is not a failure
-      if (!outcome.spendsAttempt) return;
-      return events.emit('execution.failed', { execution: ended, retryAt: new Date(now.getTime() + delayMs) });
+      return outcome.spendsAttempt
+        ? events.emit('execution.failed', { execution: ended, retryAt: new Date(now.getTime() + delayMs) })
+        : events.emit('execution.released', { execution: ended, availableAt: new Date(now.getTime() + delayMs) });
     case 'failed':
       return events.emit('execution.failed', { execution: ended, retryAt: null });
     case 'succeeded':

@@ -30,6 +30,10 @@ export type SchedulerEvents = Record<
     | 'execution.taken-over',
     OfExecution
   > & {
+    /** At a shutdown: a run that did not end in time is offered to other nodes from `availableAt` on; no attempt is spent. */
+    'execution.released': OfExecution & { availableAt: Date };
+    /** At the end of a shutdown: how this run ended could not be written, so that another node finds it when the lease is over. */
+    'execution.unrecorded': OfExecution;
     /** A dead node's run was taken over: offered again, or ended as its job says. */
     'execution.rescued': { executionId: string; jobId: string; status: 'pending' | 'abandoned' | 'cancelled' };
     /** A state that must not exist was found twice. `now`: the row's status or state; null: it needs a person's hand. */

@@ -39,6 +39,8 @@ export interface ExecutionInfo {
   untilAt: Date | null;
   /** How many instants the row stands for; 1,001 means "more than 1,000". */
   instantCount: number;
+  /** It started late: its instant came due during an outage, or stands for others that were missed. */
+  isCatchUp: boolean;
   startedAt: Date | null;
   finishedAt: Date | null;
   reason: string | null;
@@ -84,6 +86,7 @@ export function executionInfo(
     scheduledAt: execution.scheduledAt,
     untilAt: execution.untilAt,
     instantCount: execution.instantCount,
+    isCatchUp: execution.isCatchUp,
     startedAt: execution.startedAt,
     finishedAt: execution.finishedAt,
     reason: execution.reason,

@@ -209,6 +209,7 @@ export class SchedulerEngine {
     this.#dispatcher.close();
     await this.#within(LAST_WRITES_MS, this.#idle());
     this.#keeping.abort();
+    this.#dispatcher.tellUnrecorded();
     await this.#within(GOODBYE_MS, this.parts.store.retireNode(this.session.incarnation));
     await this.#within(GOODBYE_MS, this.parts.store.close());
     this.session.leave();

@@ -19,6 +19,8 @@ const EVENTS = Object.keys({
   'execution.abandoned': true,
   'execution.taken-over': true,
   'execution.rescued': true,
+  'execution.released': true,
+  'execution.unrecorded': true,
   'execution.progress': true,
   'audit.repaired': true,
   'scheduler.state': true,

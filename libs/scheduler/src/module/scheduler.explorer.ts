@@ -1,7 +1,8 @@
-import { Inject, Injectable, Logger, type Type } from '@nestjs/common';
+import { Inject, Injectable, type Type } from '@nestjs/common';
 import { ContextIdFactory, DiscoveryService, ModuleRef } from '@nestjs/core';
 
 import { declaredMethods, type DeclaredMethod } from './declared-methods.js';
+import { QuietLogger } from './quiet-logger.js';
 
 /** A decorated method of one provider or controller. */
 export interface FoundMethod {
@@ -23,7 +24,7 @@ type Methods = Record<string | symbol, (argument: unknown) => unknown>;
 /** Finds every method that a decorator of ours is on, in all modules. */
 @Injectable()
 export class SchedulerExplorer {
-  readonly #logger = new Logger('Scheduler');
+  readonly #logger = new QuietLogger('Scheduler');
 
   constructor(@Inject(DiscoveryService) private readonly discovery: DiscoveryService) {}
 

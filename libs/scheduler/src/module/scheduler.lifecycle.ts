@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger, type InjectionToken } from '@nestjs/common';
+import { Inject, Injectable, type InjectionToken } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 
 import type { Clock } from '../clock/clock.js';
@@ -6,6 +6,7 @@ import type { JobStore } from '../store/job-store.js';
 import { placeOf } from '../store/connection-place.js';
 import { ApplicationDataSource } from './application-data-source.js';
 import { makeStore } from './job-store.factory.js';
+import { QuietLogger } from './quiet-logger.js';
 import { SchedulerCatalog, schedulersNamedIn } from './scheduler.catalog.js';
 import { SCHEDULER_CLOCK } from './scheduler.clock.js';
 import { SchedulerExplorer, type FoundMethod } from './scheduler.explorer.js';
@@ -19,7 +20,7 @@ const HOOKS_WITHIN_MS = 5_000;
 /** Brings the application's schedulers up and down. Every step happens once, however often the module is imported. */
 @Injectable()
 export class SchedulerLifecycle {
-  readonly #logger = new Logger('Scheduler');
+  readonly #logger = new QuietLogger('Scheduler');
   readonly #closed = new AbortController();
   #isPrepared = false;
   #booting: Promise<void> | null = null;

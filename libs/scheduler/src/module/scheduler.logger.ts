@@ -7,6 +7,8 @@ import { auditLine } from './audit-lines.js';
 import type { QuietLogger } from './quiet-logger.js';
 
 const REPEAT_AFTER_MS = 60_000;
+/** How many lines a minute tell of missed fires: after an outage every job may have some. */
+const MISSED_LINES = 5;
 
 /** Turns what happens into log lines, for whoever reads them at three in the morning. */
 export class SchedulerLogger {
@@ -14,6 +16,10 @@ export class SchedulerLogger {
   readonly #saidMs = new Map<string, number>();
   #downSinceMs: number | null = null;
   #hasSaidDown = false;
+  /** What came due since something failed. */
+  #caughtUp = 0;
+  #missed = 0;
+  #missedLines = { sinceMs: -Infinity, count: 0 };
 
   constructor(
     private readonly logger: QuietLogger,
@@ -56,7 +62,15 @@ export class SchedulerLogger {
     events.on('execution.cancelled', ({ execution }) =>
       logger.log(`${ofJob(execution)} was cancelled${reasonOf(execution)}.`),
     );
-    events.on('execution.missed', ({ execution }) => logger.warn(missedLine(execution)));
+    events.on('execution.missed', ({ execution }) => this.#missedFires(execution));
+    events.on('execution.started', ({ execution }) => void (this.#caughtUp += execution.isCatchUp ? 1 : 0));
+    events.on('execution.released', (released) => logger.warn(releasedLine(released)));
+    events.on('execution.unrecorded', ({ execution }) =>
+      logger.error(
+        `${ofJob(execution)} is over or was given up, and the database is away, so that this could not be recorded. ` +
+          'When the lease of this node is over, another one runs it again, or abandons it, as its job says with onNodeLoss.',
+      ),
+    );
     events.on('execution.skipped', ({ execution }) =>
       logger.debug(`${ofJob(execution)} was skipped${reasonOf(execution)}.`),
     );
@@ -69,10 +83,26 @@ export class SchedulerLogger {
     events.on('audit.repaired', (repaired) => logger.warn(auditLine(repaired)));
   }
 
+  #missedFires(execution: ExecutionInfo): void {
+    const nowMs = this.clock.monotonicMs();
+    this.#missed += execution.instantCount;
+    const lines = this.#missedLines;
+    if (nowMs - lines.sinceMs >= REPEAT_AFTER_MS) Object.assign(lines, { sinceMs: nowMs, count: 0 });
+    lines.count += 1;
+    if (lines.count > MISSED_LINES) this.logger.debug(missedLine(execution));
+    else this.logger.warn(missedLine(execution));
+    if (lines.count === MISSED_LINES)
+      this.logger.warn('Further missed fires of this minute are told at the level debug.');
+  }
+
   /** The first failure at once, then at most one line a minute, also when it comes and goes. */
   #failed({ service, error, attempt }: SchedulerEvents['scheduler.failure']): void {
     const nowMs = this.clock.monotonicMs();
-    this.#downSinceMs ??= nowMs;
+    if (this.#downSinceMs === null) {
+      this.#downSinceMs = nowMs;
+      this.#caughtUp = 0;
+      this.#missed = 0;
+    }
     const isOutage = error instanceof JobStoreUnavailableError;
     const what = isOutage ? 'database' : service;
     const said = this.#saidMs.get(what);
@@ -98,7 +128,9 @@ export class SchedulerLogger {
 
   #running(from: SchedulerEvents['scheduler.state']['from'], downMs: number | null): void {
     if (from === 'starting') this.logger.log(`Running as node "${this.nodeName}".`);
-    if (downMs !== null && this.#hasSaidDown) this.logger.log(`Recovered after ${inWords(downMs)}.`);
+    if (downMs !== null && this.#hasSaidDown) {
+      this.logger.log(`Recovered after ${inWords(downMs)}${meanwhile(this.#caughtUp, this.#missed)}.`);
+    }
     this.#downSinceMs = null;
     this.#hasSaidDown = false;
   }
@@ -119,6 +151,21 @@ const AFTER_RESCUE: Record<SchedulerEvents['execution.rescued']['status'], strin
 
 function rescuedLine({ executionId, jobId, status }: SchedulerEvents['execution.rescued']): string {
   return `Job "${jobId}" (execution ${executionId}) was running on a node that died. ${AFTER_RESCUE[status]}`;
+}
+
+function releasedLine({ execution, availableAt }: SchedulerEvents['execution.released']): string {
+  return `${ofJob(execution)} is handed over${reasonOf(execution)}. Other nodes may run it from ${availableAt.toISOString()} on; no attempt is spent.`;
+}
+
+/** ', 3 missed runs caught up, 12 fires recorded as missed'. */
+function meanwhile(caughtUp: number, missed: number): string {
+  const parts = [
+    ...(caughtUp > 0 ? [`${caughtUp} missed ${caughtUp === 1 ? 'run' : 'runs'} caught up`] : []),
+    ...(missed > 0
+      ? [`${missed > 1_000 ? 'more than 1,000' : missed} ${missed === 1 ? 'fire' : 'fires'} recorded as missed`]
+      : []),
+  ];
+  return parts.length === 0 ? '' : `, ${parts.join(', ')}`;
 }
 
 function missedLine(execution: ExecutionInfo): string {
@@ -144,8 +191,9 @@ function reasonOf({ reason }: ExecutionInfo): string {
   return reason === null ? '' : `: ${reason}`;
 }
 
-/** '42 s', '12 min', '3 h'. */
+/** '230 ms', '42 s', '12 min', '3 h'. */
 function inWords(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
   const seconds = Math.round(ms / 1_000);
   if (seconds < 120) return `${seconds} s`;
   const minutes = Math.round(seconds / 60);

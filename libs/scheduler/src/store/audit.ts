@@ -30,7 +30,7 @@ export async function repair(keeper: ConnectionKeeper, tables: Tables, finding: 
 async function mend(query: Query, tables: Tables, { what, id, epoch }: Finding): Promise<Repaired | null> {
   switch (what) {
     case 'running-unowned': {
-      const where = `e.id = $2 AND e.lease_epoch = $3 AND ${isFinding(what, tables)}`;
+      const where = `e.id = $3 AND e.lease_epoch = $4 AND ${isFinding(what, tables)}`;
       const [rescued] = await takeOverWhere(query, tables, where, [id, epoch]);
       return rescued?.status ?? null;
     }

@@ -1,5 +1,5 @@
 import { Socket } from 'node:net';
-import { DataSource, type DataSourceOptions } from 'typeorm';
+import { DataSource, type DataSourceOptions, type Logger } from 'typeorm';
 
 import { type Clock, withDeadline } from '../clock/clock.js';
 import { openingError, Outage } from './database-errors.js';
@@ -145,6 +145,16 @@ export class OwnSource extends ConnectionSource {
   }
 }
 
+/** TypeORM's own loggers tell of a failed migration even so, in lines of their own; here it is an error like others. */
+const SILENT: Logger = {
+  logQuery: () => {},
+  logQueryError: () => {},
+  logQuerySlow: () => {},
+  logSchemaBuild: () => {},
+  logMigration: () => {},
+  log: () => {},
+};
+
 function dataSourceOptions(options: OwnSourceOptions, sockets: Sockets): DataSourceOptions {
   const { connection, callTimeoutMs, poolSize, schema, applicationName } = options;
   const connectTimeoutMs = Math.min(callTimeoutMs, connection.connectTimeoutMS || callTimeoutMs);
@@ -160,6 +170,7 @@ function dataSourceOptions(options: OwnSourceOptions, sockets: Sockets): DataSou
     migrationsRun: false,
     dropSchema: false,
     logging: false,
+    logger: SILENT,
     poolSize,
     connectTimeoutMS: connectTimeoutMs,
     poolErrorHandler: () => {},

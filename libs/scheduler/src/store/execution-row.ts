@@ -18,6 +18,9 @@ export const NODE_LOST: ErrorRecord = {
   message: 'The lease of the node that ran this attempt was over and its beat stood still.',
 };
 
+/** Why a run is abandoned whose job does not want it to run again. */
+export const ABANDONED_REASON = "its node died while it ran (onNodeLoss: 'abandon')";
+
 /** The whole row of a new execution. What the record does not say is its job's at this moment. */
 export function newExecutionRow(
   job: JobEntity,

@@ -1,4 +1,4 @@
-import { NODE_LOST } from './execution-row.js';
+import { ABANDONED_REASON, NODE_LOST } from './execution-row.js';
 import type { Beat, NodeRegistration, Rescued } from './job-store.js';
 import type { ExecutionRow, MemoryData, NodeRow } from './memory-data.js';
 import { keepAttempt } from './memory-outcomes.js';
@@ -60,18 +60,31 @@ export function isLeaseOver(node: NodeRow, now: Date): boolean {
 export function takeOver(data: MemoryData, row: ExecutionRow, now: Date): Rescued {
   const status = fateOf(data, row);
   const isPending = status === 'pending';
+  const crashes = row.crashes + 1;
+  const isPoison = status === 'abandoned' && row.onNodeLoss !== 'abandon';
   if (isPending) keepAttempt(data, row, NODE_LOST, now);
+  if (isPoison) tellJob(data, row, crashes);
+  const reason = isPoison ? `it took down ${crashes} processes` : ABANDONED_REASON;
   data.putExecution({
     ...row,
     status,
+    reason: status === 'abandoned' ? reason : row.reason,
     owner: null,
     leaseEpoch: row.leaseEpoch + 1,
-    crashes: row.crashes + 1,
+    crashes,
     attempt: isPending ? row.attempt - 1 : row.attempt,
     availableAt: now,
     finishedAt: isPending ? null : now,
   });
   return { executionId: row.id, jobId: row.jobId, status };
+}
+
+function tellJob(data: MemoryData, { id, jobUid, scheduledAt }: ExecutionRow, crashes: number): void {
+  const job = data.jobByUid(jobUid);
+  if (job?.state !== 'active' && job?.state !== 'finished') return;
+  const instant = `${scheduledAt.toISOString().slice(0, 19)}Z`;
+  const stateReason = `its run of ${instant} (execution ${id}) took down ${crashes} processes and was abandoned`;
+  data.putJob({ ...job, stateReason });
 }
 
 function fateOf(data: MemoryData, row: ExecutionRow): Rescued['status'] {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { nextFire } from './misfire.js';
 import { InvalidTriggerError, type Trigger } from './trigger.js';
 
 /**
@@ -18,7 +19,7 @@ export function jitterOf(jobId: string, instant: Date, rangeMs: number): number 
  */
 export function wakeAfterJitter(trigger: Trigger, jobId: string, fire: Date | null, jitterMs: number): Date | null {
   if (fire === null || jitterMs === 0) return fire;
-  const next = trigger.nextAfter(fire);
+  const next = nextFire(trigger, fire);
   const rangeMs = next === null ? jitterMs : Math.min(jitterMs, next.getTime() - fire.getTime());
   return new Date(fire.getTime() + jitterOf(jobId, fire, rangeMs));
 }

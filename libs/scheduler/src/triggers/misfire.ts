@@ -26,12 +26,12 @@ export function countBetween(
  */
 export function nextFire(trigger: Trigger, after: Date): Date | null {
   const fire = trigger.nextAfter(after);
-  if (fire !== null && !(fire > after)) throw stuck(trigger, after);
+  if (fire !== null && !(fire instanceof Date && fire > after)) throw stuck(trigger, after);
   return fire;
 }
 
 function stuck(trigger: Trigger, after: Date): InvalidTriggerError {
   return new InvalidTriggerError(
-    `The trigger "${trigger.describe()}" does not move forward after ${after.toISOString()}. Its nextAfter(after) must return an instant strictly after.`,
+    `The trigger "${trigger.describe()}" does not move forward after ${after.toISOString()}. Its nextAfter(after) must return a Date strictly after, or null.`,
   );
 }

@@ -43,6 +43,27 @@ async function stop({ engine, clock }: TestEngine): Promise<void> {
   await stopped;
 }
 
+it('What a handler throws, returns and reports is kept without what PostgreSQL cannot store', async () => {
+  const node = aNode([
+    {
+      every: '1h',
+      maxInstances: 2,
+      run: (context) => {
+        context.progress(0.5, 'a\0b\ud800');
+        if (context.scheduledAt.getUTCHours() === 1) throw new Error('a\0b\ud800');
+        return 'a\0b\ud800';
+      },
+    },
+  ]);
+  await node.engine.start();
+  await node.clock.advance(2 * HOUR);
+  const { items } = await node.store.getExecutions({ jobId: 'job' });
+  expect(items.map(({ execution }) => execution)).toMatchObject([
+    { status: 'succeeded', result: 'ab\ufffd', progress: { message: 'ab\ufffd' } },
+    { status: 'failed', error: { message: 'ab\ufffd' } },
+  ]);
+});
+
 describe('A lease', () => {
   it('of a process that died is not inherited by the one that starts in its place, under the same name', async () => {
     const { clock, store } = aCluster();
@@ -68,6 +89,21 @@ describe('A lease', () => {
     await clock.advance(HOUR - 7 * SECOND + MINUTE + 2 * SECOND);
     clock.step(10 * MINUTE);
     await clock.advance(5 * MINUTE);
+    expect(await onlyRun({ store })).toMatchObject({ status: 'running', leaseEpoch: 1, crashes: 0 });
+  });
+
+  it('is not over for others while its beat moves, however the clock judges', async () => {
+    const { clock, store } = aCluster();
+    const first = aNode([{ every: '1h', run: forEver }], { clock, store });
+    await first.engine.start();
+    await clock.advance(7 * SECOND);
+    await aNode([], { clock, store }).engine.start();
+    await clock.advance(HOUR - 7 * SECOND + 2 * SECOND);
+    // before each look of the second one
+    for (let looks = 0; looks < 20; looks += 1) {
+      clock.step(2 * MINUTE);
+      await clock.advance(15 * SECOND);
+    }
     expect(await onlyRun({ store })).toMatchObject({ status: 'running', leaseEpoch: 1, crashes: 0 });
   });
 
@@ -237,4 +273,16 @@ describe('A deploy', () => {
     const later = new Date(anchor.getTime() + 2 * HOUR);
     expect(await row(store)).toMatchObject({ anchor, nextRunAt: later, version: 3 });
   });
+});
+
+it('A node that cannot hear notifications looks every second', async () => {
+  const { clock, store } = aCluster();
+  const faults = new FaultyStore(store);
+  faults.fail('listen', 'before', { times: Infinity, error: () => new Error('LISTEN is not allowed here') });
+  const node = aNode([{ every: '1d', run: nothing }], { clock, store: faults.store });
+  await node.engine.start();
+  await clock.advance(MINUTE);
+  await store.addManualExecution('job', { id: '00000000-0000-4000-8000-000000000001', data: null, reason: null });
+  await clock.advance(1_100);
+  expect(await onlyRun(node)).toMatchObject({ status: 'succeeded' });
 });

@@ -55,6 +55,9 @@ describe('What runs at a shutdown', () => {
     const execution = await onlyRun(node);
     expect(execution).toMatchObject({ status: 'pending', attempt: 0, crashes: 0, owner: null });
     expect(execution.reason).toBe('its node shut down');
+    const { payload } = node.events.events.find(({ name }) => name === 'execution.released') ?? {};
+    expect(payload).toMatchObject({ execution: { id: execution.id, reason: 'its node shut down' } });
+    expect((payload as { availableAt: Date }).availableAt).toEqual(execution.availableAt);
     const endedAt = new Date('2026-01-01T01:00:00Z').getTime() + tookMs;
     expect(execution.availableAt.getTime()).toBeLessThanOrEqual(endedAt + delayMs);
     expect(execution.availableAt.getTime()).toBeGreaterThanOrEqual(endedAt + delayMs - BOUND_MS + TIMEOUT_MS);
@@ -131,6 +134,7 @@ describe('An outcome that cannot be written before the end', () => {
     await node.clock.advance(1);
     await shutDown(node);
     expect(await onlyRun(node)).toMatchObject({ status: 'running' });
+    expect(node.events.names).toContain('execution.unrecorded');
     node.faults.heal();
     await node.engine.start();
     await node.clock.advance(1_000);

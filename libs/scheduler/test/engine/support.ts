@@ -23,6 +23,8 @@ export const EVENT_NAMES: readonly (keyof SchedulerEvents)[] = [
   'execution.timed-out',
   'execution.abandoned',
   'execution.taken-over',
+  'execution.released',
+  'execution.unrecorded',
   'job.quarantined',
   'scheduler.state',
   'scheduler.failure',

@@ -17,6 +17,7 @@ const execution: ExecutionInfo = {
   scheduledAt: new Date('2026-01-01T10:00:00Z'),
   untilAt: null,
   instantCount: 1,
+  isCatchUp: false,
   startedAt: null,
   finishedAt: null,
   reason: null,
@@ -64,6 +65,28 @@ describe('An outage', () => {
     expect(logs.lines.every(({ context }) => context === 'Scheduler')).toBe(true);
   });
 
+  it('is summed up when it is over: how long it was, and what came due meanwhile', () => {
+    events.emit('execution.missed', { execution: { ...execution, instantCount: 7 } });
+    fail();
+    for (let run = 0; run < 3; run += 1)
+      events.emit('execution.started', { execution: { ...execution, isCatchUp: true } });
+    events.emit('execution.started', { execution });
+    events.emit('execution.missed', { execution: { ...execution, instantCount: 41 } });
+    turn('recovering', 'running', 42_000);
+    expect(logs.messages('log')).toEqual([
+      'Recovered after 42 s, 3 missed runs caught up, 41 fires recorded as missed.',
+    ]);
+  });
+
+  it('after which every job has missed something fills no log', async () => {
+    for (let job = 0; job < 1_000; job += 1) events.emit('execution.missed', { execution });
+    expect(logs.messages('warn')).toHaveLength(6);
+    expect(logs.messages('warn')[5]).toBe('Further missed fires of this minute are told at the level debug.');
+    await clock.advance(60_000);
+    events.emit('execution.missed', { execution });
+    expect(logs.messages('warn')).toHaveLength(7);
+  });
+
   it('that several services feel is one', () => {
     for (const service of ['loop', 'lease-renewer', 'outcome-writer']) fail(away, service);
     expect(logs.messages('error')).toHaveLength(1);
@@ -105,6 +128,22 @@ describe('A line', () => {
       () => events.emit('execution.failed', { execution, retryAt: new Date('2026-01-01T10:01:00Z') }),
       'warn',
       'Job "report" (execution e1) failed at attempt 2: TypeError: no such region. The next attempt is at 2026-01-01T10:01:00.000Z.',
+    ],
+    [
+      'of a run that is handed over',
+      () =>
+        events.emit('execution.released', {
+          execution: { ...execution, reason: 'its node shut down' },
+          availableAt: new Date('2026-01-01T10:01:00Z'),
+        }),
+      'warn',
+      'Job "report" (execution e1) is handed over: its node shut down. Other nodes may run it from 2026-01-01T10:01:00.000Z on; no attempt is spent.',
+    ],
+    [
+      'of a run whose end could not be written',
+      () => events.emit('execution.unrecorded', { execution }),
+      'error',
+      /could not be recorded.*another one runs it again/,
     ],
     [
       'of the last failure',

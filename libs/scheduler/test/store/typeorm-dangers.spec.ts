@@ -5,7 +5,7 @@ import { FlakyProxy } from '../../../testing/src/proxy/flaky-proxy.js';
 import type { JobEntity } from '../../src/store/job.entity.js';
 import type { TypeOrmJobStore } from '../../src/store/typeorm-job.store.js';
 import { aJob, aNode, aPass, claimAll, decideAll, decisions, FAR_FUTURE, HOUR, outcomeOf, plus } from './builders.js';
-import { added, registered, running, seen, statusOf } from './contract/fixture.js';
+import { added, idsOf, registered, running, seen, statusOf, waiting } from './contract/fixture.js';
 import { Cleanup, serverUrl, sql } from './typeorm-store.support.js';
 
 const LOCKING = '%FOR NO KEY UPDATE SKIP LOCKED%';
@@ -37,9 +37,9 @@ async function interveningNow(like: string, doing: string): Promise<{ extra: { o
 
 /** Until somebody waits for an advisory lock of that key, for so many milliseconds. */
 async function untilOneWaits(key: number, ms = 0): Promise<void> {
-  const waiting = `SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+  const waits = `SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
     AND classid::bigint << 32 | objid::bigint = $1 AND clock_timestamp() - waitstart >= $2 * interval '1 ms'`;
-  while ((await sql(waiting, [key, ms])).length === 0);
+  while ((await sql(waits, [key, ms])).length === 0);
 }
 
 describe('a pass', () => {
@@ -60,6 +60,29 @@ describe('a pass', () => {
     });
     await gate.query('SELECT pg_advisory_unlock($1)', [key]);
     expect((await looking).jobs).toMatchObject([{ isDue: true, active: 1 }]);
+  });
+
+  it('leaves a job alone that somebody has locked, due or with something that waits, and takes the others', async () => {
+    const node = await registered(store);
+    const isDue = ['due-1', 'due-2'];
+    const hasWaiting = ['waits-1', 'waits-2'];
+    await added(store, ...isDue.map((id) => aJob({ id })));
+    for (const job of await added(store, ...hasWaiting.map((id) => aJob({ id, nextRunAt: FAR_FUTURE }))))
+      await waiting(store, job);
+    const other = await somebody();
+    await other.query('BEGIN');
+    await other.query(`SELECT 1 FROM "${schema}".job WHERE id IN ('due-1', 'waits-1') FOR NO KEY UPDATE`);
+    expect(idsOf(await seen(store, node))).toEqual(['due-2', 'waits-2']);
+    await other.query('ROLLBACK');
+    expect(idsOf(await seen(store, node)).sort()).toEqual([...isDue, ...hasWaiting]);
+  });
+
+  it('shows a row that a hand has spoilt beside the others: what to do about it is for the engine to say', async () => {
+    const node = await registered(store);
+    await added(store, aJob({ id: 'spoilt' }), aJob({ id: 'sound' }));
+    await sql(`UPDATE "${schema}".job SET anchor = 'infinity', last_instant = '-infinity', retry = 'null',
+      timeout_ms = 'NaN', "trigger" = '[{}]' WHERE id = 'spoilt'`);
+    expect(idsOf(await seen(store, node)).sort()).toEqual(['sound', 'spoilt']);
   });
 
   it('asks what runs to stop without waiting for a row that is just ending', async () => {
@@ -84,7 +107,7 @@ describe('what a process that fell silent leaves on the server', () => {
     await expect(other.resolve(node.incarnation, [job.uid])).rejects.toThrow('lock timeout');
   });
 
-  it('runs no statement longer than the call', { timeout: 15_000 }, async () => {
+  it('runs no statement longer than the call', { timeout: 10_000 }, async () => {
     const node = await registered(store);
     await added(store, aJob());
     const { extra } = await interveningNow(LOCKING, 'PERFORM pg_sleep(60)');
@@ -94,6 +117,8 @@ describe('what a process that fell silent leaves on the server', () => {
     const isBusy = async () =>
       (await sql(`SELECT FROM pg_stat_activity WHERE application_name = $1 AND wait_event = 'PgSleep'`, [schema]))
         .length > 0;
+    const end = 'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1';
+    cleanup.add(schema, (name) => sql(end, [name]));
     const lost = silent.pass(aPass(node), decideAll).then(
       () => expect.unreachable('it was answered'),
       () => 'lost',
@@ -192,6 +217,21 @@ describe('others are woken', () => {
     expect(await notifies(() => told.changeJob('a', () => ({ set: { priority: 1 } })))).toBe(1);
     const byHand = { id: aNode().incarnation, data: null, reason: null };
     expect(await notifies(() => told.addManualExecution('a', byHand))).toBe(1);
+  });
+
+  it('through the connection on which they listen, before it says anything else', async () => {
+    const node = await registered(store);
+    await added(store, aJob());
+    let wakes = 0;
+    const stop = new AbortController();
+    const listening = told.listen(() => void (wakes += 1), stop.signal);
+    while (wakes === 0) await told.peek([], []);
+    await store.addManualExecution('report', { id: aNode().incarnation, data: null, reason: null });
+    // beats go the same way
+    await told.beat(node.incarnation, HOUR);
+    stop.abort();
+    await listening;
+    expect(wakes).toBe(2);
   });
 
   it('by nothing that they look at in time by themselves', async () => {

@@ -168,6 +168,8 @@ export function nodePromises(fixture: Fixture): void {
       const row = await executionOf(fixture.store, execution.id);
       expect(row).toMatchObject({ status, owner: null, leaseEpoch: 2, crashes: 1 });
       expect(row.finishedAt === null).toBe(status === 'pending');
+      expect(row.reason).toBe(status === 'pending' ? null : "its node died while it ran (onNodeLoss: 'abandon')");
+      expect(await fixture.store.getJob(execution.jobId)).toMatchObject({ stateReason: null });
     });
 
     it('cancels what was asked to stop', async () => {
@@ -184,7 +186,7 @@ export function nodePromises(fixture: Fixture): void {
       expect(await executionOf(fixture.store, execution.id)).toMatchObject({ status: 'cancelled', owner: null });
     });
 
-    it('gives up a run that has ended three nodes', async () => {
+    it('gives up a run that has ended three nodes, and its job says so', async () => {
       const { store } = fixture;
       let dead = await deadNode();
       const statuses: string[] = [];
@@ -200,6 +202,12 @@ export function nodePromises(fixture: Fixture): void {
         status: 'abandoned',
         crashes: 3,
         owner: null,
+        reason: 'it took down 3 processes',
+      });
+      const instant = `${dead.execution.scheduledAt.toISOString().slice(0, 19)}Z`;
+      expect(await store.getJob(dead.job.id)).toMatchObject({
+        state: dead.job.state,
+        stateReason: `its run of ${instant} (execution ${dead.execution.id}) took down 3 processes and was abandoned`,
       });
     });
   });
