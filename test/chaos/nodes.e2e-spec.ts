@@ -60,6 +60,11 @@ describe('A node fails, and nothing is lost, doubled or overlapping:', () => {
       `SELECT status, crashes FROM scheduler.job_execution WHERE job_id = 'poison'`,
     );
     expect(rows).toEqual([{ status: 'abandoned', crashes: 3 }]);
+    const [job] = await query<{ reason: string }>(
+      stage.place.url,
+      `SELECT state_reason AS reason FROM scheduler.job WHERE id = 'poison'`,
+    );
+    expect(job?.reason).toMatch(/took down 3 processes and was abandoned$/);
   });
 
   scenario('the clock of a node jumps an hour forward, two back, and forward again', {}, async (stage) => {

@@ -6,7 +6,7 @@ import { seedsToTry } from './random.js';
 
 const SEEDS_OF_A_CASE = 50;
 
-const seeds = seedsToTry(150);
+const seeds = seedsToTry({ sample: 150, all: 1000 });
 const cases = Array.from({ length: Math.ceil(seeds.length / SEEDS_OF_A_CASE) }, (_, index) =>
   seeds.slice(index * SEEDS_OF_A_CASE, (index + 1) * SEEDS_OF_A_CASE),
 );

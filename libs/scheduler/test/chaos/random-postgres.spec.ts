@@ -7,7 +7,7 @@ import { seedsToTry } from './random.js';
 /** At once, each on a database of its own: they wait more than they work. */
 const SEEDS_AT_ONCE = 5;
 
-const seeds = seedsToTry(10);
+const seeds = seedsToTry({ sample: 10, all: 200 });
 const cases = Array.from({ length: Math.ceil(seeds.length / SEEDS_AT_ONCE) }, (_, index) =>
   seeds.slice(index * SEEDS_AT_ONCE, (index + 1) * SEEDS_AT_ONCE),
 );

@@ -33,10 +33,10 @@ export class SeededRandom {
   }
 }
 
-/** Which seeds a run tries: `VIGIL_SEED=n` one, `CHAOS_SEEDS=n` so many. */
-export function seedsToTry(most: number): number[] {
+/** Which seeds a run tries: `VIGIL_SEED=n` one, `CHAOS_SEEDS=n` so many; otherwise a sample, or all in `npm run chaos -- --full`. */
+export function seedsToTry({ sample, all }: { sample: number; all: number }): number[] {
   const one = process.env['VIGIL_SEED'];
   if (one !== undefined) return [Number(one)];
-  const count = Number(process.env['CHAOS_SEEDS'] ?? most);
+  const count = Number(process.env['CHAOS_SEEDS'] ?? (process.env['VIGIL_CHAOS'] === 'full' ? all : sample));
   return Array.from({ length: count }, (_, index) => index + 1);
 }

@@ -2,7 +2,7 @@ import { ManualClock } from 'nestjs-vigil-testing';
 import { describe, expect, it } from 'vitest';
 
 import { dueInstants } from '../../src/engine/due-instants.js';
-import { draftJob, newJobRow } from '../../src/engine/job-draft.js';
+import { draftJob, hashOf, newJobRow, reconcileJob } from '../../src/engine/job-draft.js';
 import type { JobStore, PassSnapshot } from '../../src/store/job-store.js';
 import type { JobEntity } from '../../src/store/job.entity.js';
 import { MemoryJobStore } from '../../src/store/memory-job.store.js';
@@ -245,6 +245,15 @@ describe('A deploy', () => {
     await before.engine.start();
     await clock.advance(SECOND);
     expect(await row(store)).toMatchObject({ schedule: 'every 2 hours', version: 2 });
+  });
+
+  it('is written by those who have it, and by nobody else', () => {
+    const now = new Date('2026-01-01T00:00:00Z');
+    const schedule = { kind: 'trigger' as const, trigger: every('1h'), maxRuns: null, jitterMs: 0 };
+    const draft = draftJob({ id: 'job', handler: 'job', schedule, data: null, source: 'code', settings: [] });
+    const existing = { ...newJobRow(draft, now), codeHash: 'of before' };
+    expect(reconcileJob(draft, { inForce: 'of others', existing, now })).toBeNull();
+    expect(reconcileJob(draft, { inForce: hashOf(draft), existing, now })).toMatchObject({ codeHash: hashOf(draft) });
   });
 
   it('of code that has not changed leaves a schedule that was edited at run time', async () => {
