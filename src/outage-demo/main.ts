@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { SchedulerService } from 'nestjs-vigil';
-import { FlakyProxy, startPostgres, type PostgresServer } from 'nestjs-vigil-testing';
+import { FlakyProxy, readSchedule, recordTransitions, startPostgres, type PostgresServer } from 'nestjs-vigil-testing';
 import { AppSettings } from '../app.settings.js';
 import { oneLine } from '../console/words.js';
 import { StopSignal } from '../server/stop.signal.js';
@@ -39,6 +39,8 @@ async function playOutages(server: PostgresServer): Promise<boolean> {
   const scheduler = app.get(SchedulerService);
   timeline.follow(scheduler);
   await app.listen(0, '127.0.0.1');
+  // The tables are there, and no job is due in its first second.
+  await recordTransitions(server.url);
   const stage: Stage = { server, schedulerNetwork, shopNetwork, diary, timeline };
   if (!(await diary.firstRun(WATCHED_JOB, 0, WARM_UP_MS))) throw new Error('No job ran at all.');
   timeline.saw(
@@ -58,8 +60,8 @@ async function playOutages(server: PostgresServer): Promise<boolean> {
 
   const stoppedAt = new Date();
   await app.close();
-  const jobs = await judgeJobs(server.url, diary.runs, stoppedAt);
-  return printVerdict({ jobs, reminders: await judgeReminders(server.url), recoveries });
+  const judgement = judgeJobs(await readSchedule(server.url), diary.runs, stoppedAt);
+  return printVerdict({ ...judgement, reminders: await judgeReminders(server.url), recoveries });
 }
 
 async function demonstrate(): Promise<boolean> {

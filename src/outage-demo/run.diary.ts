@@ -4,7 +4,6 @@ import type { HandlerRun } from 'nestjs-vigil-testing';
 /** One call of a handler. */
 export interface DiaryRun extends HandlerRun {
   jobId: string;
-  attempt: number;
   /** On this process's own clock, which no outage stops. */
   startedMs: number;
 }
@@ -21,15 +20,8 @@ export class RunDiary {
 
   /** Fits `aroundJob`: every call of a handler goes through here. */
   readonly around = async (context: JobContext<unknown>, run: () => Promise<unknown>): Promise<unknown> => {
-    const { jobId, executionId, scheduledAt, attempt } = context;
-    const entry: DiaryRun = {
-      jobId,
-      executionId,
-      scheduledAt,
-      attempt,
-      startedAt: new Date(),
-      startedMs: performance.now(),
-    };
+    const { jobId, executionId, scheduledAt } = context;
+    const entry: DiaryRun = { jobId, executionId, scheduledAt, startedAt: new Date(), startedMs: performance.now() };
     this.runs.push(entry);
     for (const waiting of this.#waiting.filter(({ isIt }) => isIt(entry))) waiting.found(entry);
     this.#waiting = this.#waiting.filter(({ isIt }) => !isIt(entry));

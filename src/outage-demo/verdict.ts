@@ -1,8 +1,8 @@
-import type { JobJudgement } from './judgement.js';
+import { formatVerdict } from 'nestjs-vigil-testing';
+import type { Judgement } from './judgement.js';
 import type { Recovery } from './outages.js';
 
-export interface Evidence {
-  jobs: readonly JobJudgement[];
+export interface Evidence extends Judgement {
   reminders: { customers: number; broken: number };
   recoveries: readonly Recovery[];
 }
@@ -15,12 +15,13 @@ const EXPLANATION = [
 ];
 
 /** Prints what was found. Returns whether everything was as promised. */
-export function printVerdict({ jobs, reminders, recoveries }: Evidence): boolean {
+export function printVerdict(evidence: Evidence): boolean {
+  const { verdict, jobs, recoveries } = evidence;
   console.log('\nWhat the ledger says, held against each schedule and against the application’s own list of runs:\n');
   printTable([
     ['job', 'fires due', 'ran', 'of them failed', 'recorded as not run', 'lost', 'twice', 'wrong'],
     ...jobs.map((job) =>
-      [job.jobId, job.expected, job.ran, job.failed, job.notRun, job.lost, job.twice, job.wrong].map(String),
+      [job.jobId, job.due, job.ran, job.failed, job.notRun, job.lost, job.twice, job.wrong].map(String),
     ),
   ]);
   for (const line of EXPLANATION) console.log(line);
@@ -33,21 +34,32 @@ export function printVerdict({ jobs, reminders, recoveries }: Evidence): boolean
       String(limitSeconds),
     ]),
   ]);
-  const checks = check({ jobs, reminders, recoveries });
+  const checks = check(evidence);
   console.log('');
   for (const { isGood, text } of checks) console.log(`  ${isGood ? 'yes' : 'NO '}  ${text}`);
-  const isGood = checks.every((one) => one.isGood);
+  if (!verdict.isClean) console.log(`\nThe judge says: ${formatVerdict(verdict)}`);
+  const isGood = verdict.isClean && checks.every((one) => one.isGood);
   console.log(`\nVerdict: ${isGood ? 'PASSED, every fire is accounted for exactly once' : 'FAILED'}.`);
   return isGood;
 }
 
-function check({ jobs, reminders, recoveries }: Evidence): { isGood: boolean; text: string }[] {
-  const none = (count: (job: JobJudgement) => number): boolean => jobs.every((job) => count(job) === 0);
+function check({ verdict, jobs, reminders, recoveries }: Evidence): { isGood: boolean; text: string }[] {
+  const { missed, doubled, extra, early, overlapping, staleEpoch, impossible, judged } = verdict;
+  const none = (...findings: (readonly unknown[])[]): boolean => findings.flat().length === 0;
   const late = recoveries.filter(({ seconds, limitSeconds }) => seconds === null || seconds > limitSeconds);
   return [
-    { isGood: jobs.length > 0 && none(({ lost }) => lost), text: 'no fire is lost: each is recorded, run or not' },
-    { isGood: none(({ twice }) => twice), text: 'no fire is recorded or run twice' },
-    { isGood: none(({ wrong }) => wrong), text: 'the ledger and the application agree on what ran' },
+    { isGood: jobs.length > 0 && none(missed), text: 'no fire is lost: each is recorded, run or not' },
+    { isGood: none(doubled), text: 'no fire is recorded or run twice' },
+    { isGood: none(extra, early), text: 'nothing ran that was not due, or before it was' },
+    { isGood: none(overlapping), text: 'no job ran beside itself' },
+    {
+      isGood: judged.transitions > 0 && none(staleEpoch),
+      text: `of ${judged.transitions} writes to the ledger, none came from somebody who no longer held the run`,
+    },
+    {
+      isGood: judged.runs > 0 && none(impossible),
+      text: 'the ledger, its writes and the application agree on what ran',
+    },
     {
       isGood: reminders.customers > 0 && reminders.broken === 0,
       text: `each of the ${reminders.customers} customers who signed up meanwhile has a reminder, and no reminder is without a customer`,
