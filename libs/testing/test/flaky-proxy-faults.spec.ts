@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { connect as connectSocket, createServer, type AddressInfo } from 'node:net';
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
-import { createDatabase, FlakyProxy, type CutSide, type TestDatabase } from '../src/index.js';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { FlakyProxy, type CutSide, type TestDatabase } from '../src/index.js';
 import { Chaos } from '../src/proxy/chaos.js';
 import { ask, connect } from './support/client.js';
+import { itemsBehindProxy } from './support/items.js';
 
 const SIDES = ['before', 'in-request', 'in-answer', 'after'] as const satisfies CutSide[];
 const ADD = 'INSERT INTO item VALUES ($1)';
@@ -13,14 +14,7 @@ describe('A flaky proxy', () => {
   let proxy: FlakyProxy;
 
   beforeEach(async () => {
-    database = await createDatabase(inject('postgresUrl'));
-    await ask(database.url, 'CREATE TABLE item (name text)');
-    proxy = await FlakyProxy.start({ target: database.url });
-  });
-
-  afterEach(async () => {
-    await proxy.close();
-    await database.drop();
+    ({ database, proxy } = await itemsBehindProxy());
   });
 
   const items = async (): Promise<unknown> => ask(database.url, `SELECT string_agg(name, ',' ORDER BY name) FROM item`);

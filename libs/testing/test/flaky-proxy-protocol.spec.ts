@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net';
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
-import { createDatabase, FlakyProxy, type TestDatabase } from '../src/index.js';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { FlakyProxy, type TestDatabase } from '../src/index.js';
 import { MessageReader } from '../src/proxy/wire.js';
 import { ask, connect } from './support/client.js';
+import { itemsBehindProxy } from './support/items.js';
 
 const message = (type: string, ...parts: (string | Buffer)[]): Buffer => {
   const body = Buffer.concat(parts.map((part) => Buffer.from(part)));
@@ -56,14 +57,7 @@ describe('A flaky proxy passes on', () => {
   let proxy: FlakyProxy;
 
   beforeEach(async () => {
-    database = await createDatabase(inject('postgresUrl'));
-    await ask(database.url, 'CREATE TABLE item (name text)');
-    proxy = await FlakyProxy.start({ target: database.url });
-  });
-
-  afterEach(async () => {
-    await proxy.close();
-    await database.drop();
+    ({ database, proxy } = await itemsBehindProxy());
   });
 
   const items = async (): Promise<unknown> => ask(database.url, `SELECT string_agg(name, ',' ORDER BY name) FROM item`);

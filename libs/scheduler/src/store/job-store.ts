@@ -6,9 +6,12 @@ import type {
   ExecutionStatus,
   ProgressRecord,
 } from './job-execution.entity.js';
-import type { JobEntity, JobState } from './job.entity.js';
+import type { ExecutionFilter, ExecutionWithAttempts, JobFilter, Page } from './job-queries.js';
+import type { JobEntity } from './job.entity.js';
 
 export type { AuditReport, Finding, FindingKind, Repaired } from './audit-finding.js';
+
+export type * from './job-queries.js';
 
 /** What a caller's transaction must be able to do; TypeORM's `EntityManager` fits. */
 export interface TransactionHandle {
@@ -176,41 +179,6 @@ export interface NewManualExecution {
   /** null: the job's own data. */
   data: { value: unknown } | null;
   reason: string | null;
-}
-
-export interface Page<T> {
-  items: T[];
-  /** Give it back as `cursor` for the next page; null: this was the last one. */
-  nextCursor: string | null;
-}
-export interface JobFilter {
-  state?: JobState;
-  tag?: string;
-  handler?: string;
-  /** Part of the id or the description. */
-  search?: string;
-  /** @default 100, at most 1,000 */
-  limit?: number;
-  cursor?: string;
-}
-export interface ExecutionFilter {
-  jobId?: string;
-  status?: ExecutionStatus;
-  from?: Date;
-  to?: Date;
-  /** @default 100, at most 1,000 */
-  limit?: number;
-  cursor?: string;
-}
-export interface AttemptRecord {
-  attempt: number;
-  startedAt: Date;
-  finishedAt: Date;
-  error: ErrorRecord | null;
-}
-export interface ExecutionWithAttempts {
-  execution: JobExecutionEntity;
-  attempts: AttemptRecord[];
 }
 
 /**

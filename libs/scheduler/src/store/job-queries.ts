@@ -1,0 +1,37 @@
+import type { ErrorRecord, ExecutionStatus, JobExecutionEntity } from './job-execution.entity.js';
+import type { JobState } from './job.entity.js';
+
+export interface Page<T> {
+  items: T[];
+  /** Give it back as `cursor` for the next page; null: this was the last one. */
+  nextCursor: string | null;
+}
+export interface JobFilter {
+  state?: JobState;
+  tag?: string;
+  handler?: string;
+  /** Part of the id or the description. */
+  search?: string;
+  /** @default 100, at most 1,000 */
+  limit?: number;
+  cursor?: string;
+}
+export interface ExecutionFilter {
+  jobId?: string;
+  status?: ExecutionStatus;
+  from?: Date;
+  to?: Date;
+  /** @default 100, at most 1,000 */
+  limit?: number;
+  cursor?: string;
+}
+export interface AttemptRecord {
+  attempt: number;
+  startedAt: Date;
+  finishedAt: Date;
+  error: ErrorRecord | null;
+}
+export interface ExecutionWithAttempts {
+  execution: JobExecutionEntity;
+  attempts: AttemptRecord[];
+}
