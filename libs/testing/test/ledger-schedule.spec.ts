@@ -69,7 +69,12 @@ describe('The judge of a schedule is content', () => {
       {
         executions: but(3, { leaseEpoch: 3, crashes: 1, nodeName: 'node-b', claimedAt: at(81), finishedAt: at(90) }),
         attempts: [{ executionId: 'fire-3', attempt: 1, startedAt: at(3), finishedAt: at(80) }],
-        runs: [run(3, { finishedAt: null }), run(3, { node: 'node-b', startedAt: at(81), finishedAt: at(82) })],
+        runs: [
+          run(1),
+          run(2),
+          run(3, { finishedAt: null }),
+          run(3, { node: 'node-b', startedAt: at(81), finishedAt: at(82) }),
+        ],
       },
     ],
   ];
@@ -260,6 +265,18 @@ describe('The judge of a schedule finds', () => {
       'a take-over before the lease was over',
       { transitions: [step(running, { status: 'pending', leaseEpoch: 2 }, { holderLeaseUntil: at(5) })] },
       'had 4000 ms left',
+    ],
+    ['impossible', 'a success that no handler noted', { runs: [run(1), run(2)] }, 'no handler noted it'],
+    [
+      'overlapping',
+      'a claim beside what was active before the recording',
+      {
+        transitions: [
+          step(null, running, { executionId: 'fire-2' }),
+          step(running, { status: 'succeeded', leaseEpoch: 1 }),
+        ],
+      },
+      '2 executions are active',
     ],
     [
       'overlapping',

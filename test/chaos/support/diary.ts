@@ -17,7 +17,7 @@ interface Waiting {
 
 /** What really ran, by the handlers' own account: neither the ledger nor the database is asked. */
 export class Diary {
-  readonly runs: DiaryRun[] = [];
+  runs: DiaryRun[] = [];
   #waiting: Waiting[] = [];
 
   hear(node: string, line: Line): void {
@@ -34,6 +34,11 @@ export class Diary {
       finishedAt: null,
       heardMs: performance.now(),
     });
+  }
+
+  /** These were never noted. */
+  forget(isOne: (run: DiaryRun) => boolean): void {
+    this.runs = this.runs.filter((run) => !isOne(run));
   }
 
   /** The first run of `jobId` (null: of any job) that was heard of after `afterMs`. Rejects after `boundMs` more. */

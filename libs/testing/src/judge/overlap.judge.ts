@@ -62,13 +62,18 @@ function tooMany(job: JudgedJob, edges: readonly Edge[], what: string): Finding[
   return findings;
 }
 
+/** What was active already when the recording began comes first. */
 function edgesOf(transitions: readonly Transition[]): Edge[] {
-  return transitions.flatMap((transition): Edge[] => {
+  const firsts = new Map(transitions.toReversed().map((transition) => [transition.executionId, transition]));
+  const before = [...firsts.values()].filter(({ from }) => isActive(from));
+  const known = before.map(({ executionId, at }): Edge => ({ atMs: at.getTime(), change: 1, executionId }));
+  const seen = transitions.flatMap((transition): Edge[] => {
     const change = Number(isActive(transition.to)) - Number(isActive(transition.from));
     if (change === 0) return [];
     const { executionId, at } = transition;
     return [{ atMs: at.getTime(), change: change > 0 ? 1 : -1, executionId }];
   });
+  return [...known, ...seen];
 }
 
 function isActive(state: Transition['to']): boolean {

@@ -8,8 +8,8 @@ const CLOCKS_AGREE_MS = 2;
 const SETTLED: readonly string[] = ['succeeded', 'failed'];
 
 /**
- * The ledger held against what the handlers noted: a run without a claim of its own, a run of nothing, and an outcome that
- * was written before the run of its owner had ended, which is another one's outcome.
+ * The ledger held against what the handlers noted: a run without a claim of its own, a run of nothing, a success without a
+ * run, and an outcome that was written before the run of its owner had ended, which is another one's outcome.
  */
 export function judgeRecordedRuns(
   executions: ReadonlyMap<string, JudgedExecution>,
@@ -35,7 +35,15 @@ export function judgeRecordedRuns(
     if (isClockSet) continue;
     findings.push(...judgeEnd(execution, ofExecution, ends?.get(id)?.at(-1)?.at ?? execution.finishedAt));
   }
-  return findings;
+  return runs.length === 0 ? findings : [...findings, ...withoutRun(executions, runs)];
+}
+
+/** Only a handler can make its execution succeed. */
+function withoutRun(executions: ReadonlyMap<string, JudgedExecution>, runs: readonly HandlerRun[]): Finding[] {
+  const ran = new Set(runs.map(({ executionId }) => executionId));
+  return [...executions.values()]
+    .filter(({ id, status }) => status === 'succeeded' && !ran.has(id))
+    .map((execution) => findingOf('impossible', execution, 'It is recorded as succeeded, and no handler noted it.'));
 }
 
 function isEnd({ from, to }: Transition): boolean {
