@@ -1,0 +1,129 @@
+import { contract, engine, MIGRATION, spec, store } from './sources.mjs';
+
+export const dangers11to15 = [
+  {
+    number: 11,
+    danger: "misfire 'all' with overlap 'skip' runs the first late instant and skips the rest",
+    mutants: [
+      {
+        what: 'late instants are treated like fires on time',
+        file: engine('decide'),
+        edits: [["isBacklog ? 'queue-all' : job.overlap", 'isBacklog ? job.overlap : job.overlap']],
+        ...spec('engine/decide', 'all runs each, queued'),
+      },
+      {
+        what: 'a pass decides all of them, however many',
+        file: engine('due-instants'),
+        edits: [['export const MAX_FIRES_PER_PASS = 100;', 'export const MAX_FIRES_PER_PASS = Infinity;']],
+        ...spec('engine/decide', 'all is bounded in a pass and goes on in the next'),
+      },
+    ],
+  },
+  {
+    number: 12,
+    danger: 'Coalescing steps through every missed instant: 31 million for a job of every second after a year',
+    mutants: [
+      {
+        what: 'the latest instant is found by stepping',
+        file: engine('due-instants'),
+        edits: [
+          [
+            'const latest = trigger.lastAtOrBefore(now, first) ?? first;',
+            'let latest = first;\nfor (let next: Date | null = second; next !== null && next <= now; next = nextFire(trigger, next)) latest = next;',
+          ],
+        ],
+        ...spec('engine/dangers', 'A job of every second is decided in two thousand steps after a year'),
+      },
+      {
+        what: 'missed instants are counted to the end',
+        file: 'libs/scheduler/src/triggers/misfire.ts',
+        edits: [['if (count === limit)', 'if (count === limit + Infinity)']],
+        ...spec('engine/dangers', 'A job of every second is decided in two thousand steps after a year'),
+      },
+    ],
+  },
+  {
+    number: 13,
+    danger: 'A job that is made again loses its fire to the history of its predecessor',
+    mutants: [
+      {
+        what: 'an instant is unique for an id',
+        file: MIGRATION,
+        edits: [
+          [
+            `("job_uid", "scheduled_at") WHERE kind = 'schedule'\`,`,
+            `("job_uid", "scheduled_at") WHERE kind = 'schedule'\`,\n\`CREATE UNIQUE INDEX "by_id" ON \${table} ("job_id", "scheduled_at")\`,`,
+          ],
+        ],
+        ...contract('declared-jobs', 'a job that was removed and made again has instants of its own'),
+      },
+      {
+        what: 'the uid follows from the id',
+        file: engine('job-draft'),
+        edits: [
+          [
+            'const uid = randomUUID();',
+            "void randomUUID;\nconst uid = createHash('md5').update(id).digest('hex').replace(/(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');",
+          ],
+        ],
+        ...spec('engine/dangers', 'A job that is made again fires at an instant that its predecessor'),
+      },
+    ],
+  },
+  {
+    number: 14,
+    danger: 'The microseconds of an instant do not survive a Date',
+    mutants: [
+      {
+        what: 'next_run_at keeps them',
+        file: MIGRATION,
+        edits: [['"next_run_at" timestamptz(3)', '"next_run_at" timestamptz']],
+        ...spec('store/typeorm-dangers', 'has no more than the milliseconds of a Date, whoever wrote it'),
+      },
+      {
+        what: 'scheduled_at keeps them',
+        file: MIGRATION,
+        edits: [['"scheduled_at" timestamptz(3)', '"scheduled_at" timestamptz']],
+        ...spec('store/typeorm-dangers', 'has no more than the milliseconds of a Date, whoever wrote it'),
+      },
+    ],
+  },
+  {
+    number: 15,
+    danger: 'An old replica restarts during a deploy and restores its trigger',
+    mutants: [
+      {
+        what: 'whoever boots last wins',
+        file: engine('job-draft'),
+        edits: [
+          ['fresh.codeHash !== inForce || existing.codeHash === inForce', 'existing.codeHash === fresh.codeHash'],
+        ],
+        ...spec('engine/dangers', 'is not undone when a replica with the code of before restarts'),
+      },
+      {
+        what: 'a replica writes its version in place of one that waits for the version in force',
+        file: engine('job-draft'),
+        edits: [['fresh.codeHash !== inForce || ', '']],
+        ...spec('engine/dangers', 'is written by those who have it, and by nobody else'),
+      },
+      {
+        what: 'the version in force is the first seen',
+        file: store('declared-jobs'),
+        edits: [['d.first_seen_at DESC', 'd.first_seen_at']],
+        ...contract('declared-jobs', 'is the newest first seen among live nodes'),
+      },
+      {
+        what: 'dead nodes have a say',
+        file: store('declared-jobs'),
+        edits: [['n.lease_until > now() AND', '']],
+        ...contract('declared-jobs', 'does not heed a node whose lease is over'),
+      },
+      {
+        what: 'a restart with the same code undoes an edit',
+        file: engine('job-draft'),
+        edits: [[' || existing.codeHash === inForce', '']],
+        ...spec('engine/dangers', 'of code that has not changed leaves a schedule that was edited at run time'),
+      },
+    ],
+  },
+];

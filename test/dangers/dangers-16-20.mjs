@@ -1,0 +1,122 @@
+import { contract, engine, spec, statement } from './sources.mjs';
+
+export const dangers16to20 = [
+  {
+    number: 16,
+    danger: 'An outage of a minute aborts everything that runs',
+    mutants: [
+      {
+        what: "what must not run twice is aborted like what may ('abandon')",
+        file: engine('dispatcher'),
+        edits: [["if (run.execution.onNodeLoss === 'rerun') run.abort(cause)", 'run.abort(cause)']],
+        ...spec('engine/life-cycle', 'asks what may run elsewhere to stop, by its own clock and during the outage'),
+      },
+      {
+        what: 'nothing is aborted',
+        file: engine('services/lease-renewer'),
+        edits: [["if (this.#mayBeOver()) dispatcher.abortRerunnable('lease-lost');", '']],
+        ...spec('engine/life-cycle', 'asks what may run elsewhere to stop, by its own clock and during the outage'),
+      },
+      {
+        what: 'the fence does not look at the epoch',
+        file: statement('complete-outcomes'),
+        edits: [
+          ["WHERE e.lease_epoch = v.epoch AND e.status = 'running' FOR", "WHERE e.status = 'running' FOR"],
+          ["e.id = v.execution_id AND e.lease_epoch = v.epoch AND e.status = 'running'", 'e.id = v.execution_id'],
+        ],
+        ...contract('outcomes', 'is fenced off after a takeover, before and after the next claim'),
+      },
+    ],
+  },
+  {
+    number: 17,
+    danger: 'A run that kills its process kills each node that takes it over',
+    mutants: [
+      {
+        what: 'crashes are not counted',
+        file: statement('rescue'),
+        edits: [['crashes = e.crashes + 1,', 'crashes = e.crashes,']],
+        ...contract('nodes', 'gives up a run that has ended three nodes'),
+      },
+      {
+        what: 'a crash spends an attempt',
+        file: statement('rescue'),
+        edits: [["WHEN lost.becomes = 'pending' THEN 1 ELSE 0 END", "WHEN lost.becomes = 'pending' THEN 0 ELSE 0 END"]],
+        ...contract('nodes', 'offers what a dead node ran again, under a new epoch, without spending an attempt'),
+      },
+    ],
+  },
+  {
+    number: 18,
+    danger: 'A frozen transactional handler locks its row, and whoever wants it waits',
+    mutants: [
+      {
+        what: 'a rescuer waits for locked rows',
+        file: statement('rescue'),
+        edits: [['LIMIT ${BATCH} FOR NO KEY UPDATE SKIP LOCKED', 'LIMIT ${BATCH} FOR NO KEY UPDATE']],
+        ...spec('store/typeorm-dangers', 'leaves a row that is locked for the next time, and takes the others'),
+      },
+    ],
+    later: 'transactional handlers are not built yet: an executor of their own, and their timeout on the server',
+  },
+  {
+    number: 19,
+    danger: 'A handler that ignores its signal still runs when another one starts',
+    mutants: [
+      {
+        what: 'no grace after the abort',
+        file: engine('execution-run'),
+        edits: [['const ABORT_GRACE_MS = 5_000;', 'const ABORT_GRACE_MS = 0;']],
+        ...spec('engine/misbehaving-handlers', 'holds its slot until its timeout and the grace are over'),
+      },
+      {
+        what: 'a handler that ignores its signal is waited for without end',
+        file: engine('execution-run'),
+        edits: [
+          ['this.#graceOver(over.signal).then(unsettled),', 'this.#graceOver(over.signal).then(forEver),\n'],
+          [
+            'function unsettled()',
+            'const forEver = (): Promise<never> => new Promise(() => {});\nfunction unsettled()',
+          ],
+        ],
+        ...spec('engine/scheduler-engine', 'gives up a handler that ignores its signal when the grace is over'),
+      },
+      {
+        what: 'what is given up at a shutdown is offered at once',
+        file: engine('outcome'),
+        edits: [["const delayMs = ending.kind === 'unsettled' ? leaseMs : 0;", 'const delayMs = 0 * leaseMs;']],
+        ...spec('engine/handed-over', 'ignores its signal is offered again after a lease period'),
+      },
+      {
+        what: 'what is given up after its timeout is offered at once',
+        file: engine('outcome'),
+        edits: [['Math.max(backoff, run.leaseMs)', 'backoff']],
+        ...spec('engine/late-answers', 'A run that did not settle after its timeout is offered again only after'),
+      },
+    ],
+  },
+  {
+    number: 20,
+    danger: "A retry in the same row loses the attempts' history",
+    mutants: [
+      {
+        what: 'a retry keeps no attempt',
+        file: statement('complete-outcomes'),
+        edits: [["WHERE status = 'pending' ON CONFLICT DO NOTHING", 'WHERE false ON CONFLICT DO NOTHING']],
+        ...contract('outcomes', 'keeps the attempt that failed in the history'),
+      },
+      {
+        what: 'a rescue keeps no attempt',
+        file: statement('rescue'),
+        edits: [["WHERE becomes = 'pending' ON CONFLICT DO NOTHING", 'WHERE false ON CONFLICT DO NOTHING']],
+        ...contract('nodes', 'keeps the lost attempt in the history'),
+      },
+      {
+        what: 'what waits for its next attempt is not active',
+        file: statement('read-active'),
+        edits: [["WHERE status = 'running' OR lease_epoch > 0)", "WHERE status = 'running')"]],
+        ...contract('pending', 'is what runs and what is offered again; what waits for its first claim is queued'),
+      },
+    ],
+  },
+];

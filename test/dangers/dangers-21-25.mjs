@@ -1,0 +1,180 @@
+import { contract, engine, spec, statement, store } from './sources.mjs';
+
+export const dangers21to25 = [
+  {
+    number: 21,
+    danger: 'A pause leaves pending rows, and a resume lets loose what it kept back',
+    mutants: [
+      {
+        what: 'what the schedule made runs in the pause',
+        file: statement('offered'),
+        edits: [["('active', 'finished')", "('active', 'finished', 'paused', 'quarantined')"]],
+        ...contract('pending', 'by schedule stays while its job is'),
+      },
+      {
+        what: 'what a person asked for waits for the resume',
+        file: statement('offered'),
+        edits: [["e.kind = 'manual' OR ", '']],
+        ...contract('pending', 'by schedule stays while its job is'),
+      },
+      {
+        what: 'a resume leaves everything due',
+        file: 'libs/scheduler/src/module/job-changes.ts',
+        edits: [['if (catchUp) {', 'if (catchUp || !catchUp) {']],
+        ...spec('module/pause-and-resume', 'record what fell into the pause as one missed range, and go on after it'),
+      },
+      {
+        what: 'a resume never leaves anything due',
+        file: 'libs/scheduler/src/module/job-changes.ts',
+        edits: [['if (catchUp) {', 'if (catchUp && !catchUp) {']],
+        ...spec('module/pause-and-resume', 'leave what fell into the pause due with catchUp'),
+      },
+    ],
+    later: 'pausing the cluster is not built yet',
+  },
+  {
+    number: 22,
+    danger: 'Whoever asks for a stop and whoever completes wait for each other',
+    mutants: [
+      {
+        what: 'a request to stop waits for a row that is just ending',
+        file: statement('request-cancels'),
+        edits: [['FOR NO KEY UPDATE SKIP LOCKED', 'FOR NO KEY UPDATE']],
+        ...spec('store/typeorm-dangers', 'asks what runs to stop without waiting for a row that is just ending'),
+      },
+      {
+        what: 'a completion waits for the row of its job',
+        file: statement('complete-outcomes'),
+        edits: [['uid = ANY($1::uuid[]) FOR NO KEY UPDATE SKIP LOCKED', 'uid = ANY($1::uuid[]) FOR NO KEY UPDATE']],
+        ...spec('store/typeorm-locks', 'of a job holds up no outcome, and its failure is counted with the next one'),
+      },
+      {
+        what: 'a completion touches its job though no counter changes',
+        file: store('outcomes'),
+        edits: [
+          [
+            "status === 'succeeded' && (consecutiveFailures > 0 || count.failures > 0)",
+            "status === 'succeeded' && consecutiveFailures > -1",
+          ],
+        ],
+        ...spec('store/typeorm-dangers', 'that changes no counter does not write the row of its job'),
+      },
+      {
+        what: 'an outcome waits for a row that somebody has locked',
+        file: statement('complete-outcomes'),
+        edits: [['FOR NO KEY UPDATE OF e SKIP LOCKED', 'FOR NO KEY UPDATE OF e']],
+        ...spec('store/typeorm-locks', 'holds up no other outcome: its own is to be told again'),
+      },
+    ],
+  },
+  {
+    number: 23,
+    danger: 'A clock that steps back, a restored backup or pruning brings old instants back',
+    mutants: [
+      {
+        what: 'the last decided instant goes back',
+        file: statement('record-and-claim'),
+        edits: [['greatest(j.last_instant, a.last_instant)', 'a.last_instant']],
+        ...contract('pass', 'the last decided instant forward only'),
+      },
+      {
+        what: 'what was decided is decided again',
+        file: engine('due-instants'),
+        edits: [['job.lastInstant === null || job.nextRunAt > job.lastInstant', 'true']],
+        ...spec('engine/decide', 'is never decided twice, also when a clock or a hand set the row back'),
+      },
+      {
+        what: 'an instant that is recorded already fails the pass',
+        file: statement('record-and-claim'),
+        edits: [["ON CONFLICT (job_uid, scheduled_at) WHERE kind = 'schedule' DO NOTHING RETURNING", 'RETURNING']],
+        ...contract('pass', 'what is new beside an instant that is recorded already'),
+      },
+      {
+        what: 'pruning goes by the instant',
+        file: store('retention'),
+        edits: [['AND finished_at < now()', 'AND scheduled_at < now()']],
+        ...spec('store/typeorm-dangers', 'goes by the end of an execution, however old its instant'),
+      },
+    ],
+    later: 'the procedure for a restored database needs the pause of the cluster, which is not built yet',
+  },
+  {
+    number: 24,
+    danger: 'A manual run that is asked for again runs twice, or waits for a pass',
+    mutants: [
+      {
+        what: 'the id of the caller is not heeded',
+        file: store('execution-writes'),
+        edits: [
+          ['if (existing) return checkOwn(existing, jobId);', 'void existing;'],
+          [
+            'const row = newExecutionRow(job, record, null, now);',
+            'const row = newExecutionRow(job, { ...record, id: crypto.randomUUID() }, null, now);',
+          ],
+        ],
+        ...contract('executions', 'with the same id again gives the same row, whatever has become of it'),
+      },
+      {
+        what: 'two at once are an error',
+        file: store('execution-writes'),
+        edits: [["'ON CONFLICT (id) DO NOTHING'", "''"]],
+        ...contract('executions', 'at once from two stores with one id makes one row'),
+      },
+      {
+        what: 'it locks the row of the job',
+        file: store('execution-writes'),
+        edits: [['FOR KEY SHARE`', 'FOR NO KEY UPDATE`']],
+        ...spec('store/typeorm-locks', 'waits for no pass'),
+      },
+    ],
+    later: 'backfill is not built yet: its end must lie before the next run',
+  },
+  {
+    number: 25,
+    danger: 'An idle node asks more than six times a minute, or stops hearing and does not look',
+    mutants: [
+      {
+        what: 'a beat every second',
+        file: engine('services/lease-renewer'),
+        edits: [['clock.sleep(leaseMs / 4, signal)', 'clock.sleep(leaseMs / 60, signal)']],
+        ...spec('engine/idle-budget', 'An idle node sends at most six statements a minute'),
+      },
+      {
+        what: 'a look every ten seconds',
+        file: engine('scheduler-loop'),
+        edits: [['const PEEK_EVERY_MS = 60_000;', 'const PEEK_EVERY_MS = 10_000;']],
+        ...spec('engine/idle-budget', 'An idle node sends at most six statements a minute'),
+      },
+      {
+        what: 'an audit every half minute',
+        file: engine('services/auditor'),
+        edits: [['const EVERY_MS = 600_000;', 'const EVERY_MS = 30_000;']],
+        ...spec('engine/idle-budget', 'An idle node sends at most six statements a minute'),
+      },
+      {
+        what: 'pruning every five minutes',
+        file: engine('services/history-pruner'),
+        edits: [['const EVERY_MS = 3_600_000;', 'const EVERY_MS = 300_000;']],
+        ...spec('engine/idle-budget', 'An idle node sends at most six statements a minute'),
+      },
+      {
+        what: 'a node that hears nothing looks as seldom as one that does',
+        file: engine('scheduler-loop'),
+        edits: [['const PEEK_EVERY_DEAF_MS = 1_000;', 'const PEEK_EVERY_DEAF_MS = 60_000;']],
+        ...spec('engine/dangers', 'A node that cannot hear notifications looks every second'),
+      },
+      {
+        what: 'no look after a new LISTEN',
+        file: store('notifications'),
+        edits: [['// Whatever was said before is lost: look once.\n    wake();', '']],
+        ...spec('store/typeorm-outage', 'hears a manual run, and nothing from passes and completions'),
+      },
+      {
+        what: 'beats go on another connection than LISTEN, whose silence nobody notices',
+        file: store('typeorm-job.store'),
+        edits: [['await this.#notifications.run((query) => beat(', 'await this.#keeper.run((query) => beat(']],
+        ...spec('store/typeorm-outage', 'rejects when a beat finds its connection silent'),
+      },
+    ],
+  },
+];
