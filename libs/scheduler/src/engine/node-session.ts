@@ -47,8 +47,13 @@ export class NodeSession {
     this.#ready = null;
   }
 
-  /** What was this incarnation's is nobody's or others' now; a new one begins. */
-  async startAnew(): Promise<void> {
+  /**
+   * What was the incarnation's is nobody's or others' now; a new one begins.
+   *
+   * @param lost the incarnation that is not alive: whoever hears of it second finds the new one there
+   */
+  async startAnew(lost: string): Promise<void> {
+    if (lost !== this.#incarnation) return;
     this.leave();
     this.onLost();
     await this.#register();
@@ -64,8 +69,9 @@ export class NodeSession {
   /** A row that is gone is not made again: somebody may have taken over what it stood for. */
   async #announce(): Promise<void> {
     if (!this.#isRegistered) return this.#register();
-    const { alive } = await this.store.beat(this.#incarnation, this.options.leaseMs);
-    if (!alive) await this.startAnew();
+    const incarnation = this.#incarnation;
+    const { alive } = await this.store.beat(incarnation, this.options.leaseMs);
+    if (!alive) await this.startAnew(incarnation);
   }
 
   async #syncJobs(): Promise<void> {

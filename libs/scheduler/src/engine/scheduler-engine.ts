@@ -1,6 +1,6 @@
 import { Alarm } from '../clock/alarm.js';
 import { withDeadline } from '../clock/clock.js';
-import { JobStoreUnavailableError } from '../store/errors.js';
+import { ConnectionsReplacedError, JobStoreUnavailableError } from '../store/errors.js';
 import type { JobExecutionEntity } from '../store/job-execution.entity.js';
 import type { Beat, Rescued } from '../store/job-store.js';
 import type { JobEntity } from '../store/job.entity.js';
@@ -107,7 +107,7 @@ export class SchedulerEngine {
     return {
       state,
       alive: isUp && this.parts.clock.monotonicMs() - this.#lastTurnMs < ALIVE_WITHIN_MS,
-      ready: state === 'running' || state === 'degraded',
+      ready: this.#machine.canClaim,
       lastPassAt: this.#lastPassAt,
       latenessMs: this.#latenessMs,
       reconnects: this.#reconnects,
@@ -252,10 +252,13 @@ export class SchedulerEngine {
     await this.parts.store.reconnect();
     this.#reconnects += 1;
     this.#machine.reconnected();
+    this.wake();
   }
 
   #failed(failure: { service: string; error: Error; attempt: number; retryInMs: number }): void {
     if (failure.service === this.#loop.name) this.#lastTurnMs = this.parts.clock.monotonicMs();
+    // what made it necessary was told
+    if (failure.error instanceof ConnectionsReplacedError) return;
     this.#machine.failed(failure.service, failure.error, failure.attempt);
     this.events.emit('scheduler.failure', failure);
   }

@@ -12,9 +12,9 @@ const BACKGROUND: ReadonlySet<string> = new Set(['history-pruner', 'auditor']);
 export class StateMachine {
   #state: SchedulerState = 'stopped';
   #downSinceMs: number | null = null;
-  #lastError: Error | null = null;
+  /** The last turn of the loop went well, on the connections that there are. */
   #loopWorks = false;
-  readonly #failing = new Map<string, number>();
+  readonly #failing = new Map<string, Error>();
 
   constructor(
     private readonly clock: Clock,
@@ -24,22 +24,27 @@ export class StateMachine {
   get state(): SchedulerState {
     return this.#state;
   }
-  /** Why it is not running; null when it is. */
+  /** Why it is not running; null when it is. What failed last, and goes on failing, is said. */
   get reason(): string | null {
-    return this.#failing.size === 0 ? null : (this.#lastError?.message ?? null);
+    return [...this.#failing.values()].at(-1)?.message ?? null;
+  }
+  get canClaim(): boolean {
+    return this.#loopWorks && (this.#state === 'running' || this.#state === 'degraded');
   }
 
   /** `attempt`: how often in a row. */
   failed(service: string, error: Error, attempt: number): void {
     if (BACKGROUND.has(service)) return;
     if (service === LOOP) this.#loopWorks = false;
-    this.#failing.set(service, attempt);
-    this.#lastError = error;
-    this.#downSinceMs ??= this.clock.monotonicMs();
+    this.#failing.delete(service);
+    this.#failing.set(service, error);
+    if (service !== DISPENSABLE) this.#downSinceMs ??= this.clock.monotonicMs();
     if (this.#isUp()) this.#move(this.#stateAfterFailure(service, attempt), error);
   }
 
+  /** On new connections the loop has to show that it works. */
   reconnected(): void {
+    this.#loopWorks = false;
     if (this.#state === 'disconnected') this.#move('recovering', null);
   }
 
@@ -78,11 +83,18 @@ export class StateMachine {
 
   #move(to: SchedulerState, error: Error | null): void {
     const from = this.#state;
-    if (from === to) return;
+    const downMs = this.#endDown(to, error);
+    if (from === to && downMs === null) return;
     this.#state = to;
-    const isBack = to === 'running' && this.#downSinceMs !== null;
-    const downMs = isBack ? Math.round(this.clock.monotonicMs() - (this.#downSinceMs ?? 0)) : null;
-    if (to === 'running') this.#downSinceMs = null;
     this.events.emit('scheduler.state', { from, to, error, downMs });
+  }
+
+  /** How long jobs could not be run, when they can be again: also when only the notifications go on failing. */
+  #endDown(to: SchedulerState, error: Error | null): number | null {
+    const isBack = to === 'running' || (to === 'degraded' && error === null);
+    if (!isBack || this.#downSinceMs === null) return null;
+    const downMs = Math.round(this.clock.monotonicMs() - this.#downSinceMs);
+    this.#downSinceMs = null;
+    return downMs;
   }
 }

@@ -1,6 +1,6 @@
 import { type Clock, withDeadline } from '../clock/clock.js';
 import { connectionOf, type ConnectionSource, OwnSource, SharedSource } from './connection-source.js';
-import { openingError, Outage, unavailable } from './database-errors.js';
+import { openingError, Outage, Replacement, unavailable } from './database-errors.js';
 import { decodeInstant, instant } from './entity-rows.js';
 import { JobStoreUnavailableError, type WriteOutcome } from './errors.js';
 import type { Lease, Query } from './lease.js';
@@ -22,7 +22,7 @@ export interface Transaction {
 }
 
 const LONGEST_LOCK_WAIT_MS = 2_000;
-const RECONNECTING = new Outage('The connections are being replaced', false);
+const RECONNECTING = new Replacement();
 const CLOSED = new Outage('The store is closed', false);
 
 /** Owns the connections: bounds every use of them, and replaces them all when they fail. */
@@ -32,6 +32,8 @@ export class ConnectionKeeper {
   #next: OwnSource | null = null;
   #connecting: Promise<void> | null = null;
   #isClosed = false;
+  /** Also while there is no connection. */
+  #place = 'its address';
 
   constructor(private readonly options: TypeOrmJobStoreOptions) {}
 
@@ -43,7 +45,8 @@ export class ConnectionKeeper {
   }
   /** Where the database is, for messages. */
   get place(): string {
-    return this.#source?.place ?? 'its address';
+    this.#place = this.#source?.place ?? this.#place;
+    return this.#place;
   }
 
   /** One attempt. Rejects with JobStoreConfigurationError when waiting does not help. */

@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import { Socket } from 'node:net';
 import { DataSource, type DataSourceOptions, type Logger } from 'typeorm';
 
@@ -182,8 +183,18 @@ function dataSourceOptions(options: OwnSourceOptions, sockets: Sockets): DataSou
       max: poolSize,
       connectionTimeoutMillis: connectTimeoutMs,
       stream: trackedSockets(connection, sockets),
+      verify: listenFromTheFirstMoment,
     },
   };
+}
+
+/**
+ * The pool takes its own listener off before a new client is handed over, and an error that comes with the server's first
+ * answer would meet none: an event that nobody hears ends the process.
+ */
+function listenFromTheFirstMoment(client: EventEmitter, done: () => void): void {
+  client.on('error', () => {});
+  done();
 }
 
 /** pg asks for each connection's socket here, so that one that hangs in its handshake can be destroyed too. */

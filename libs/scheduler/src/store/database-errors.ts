@@ -1,4 +1,9 @@
-import { JobStoreConfigurationError, JobStoreUnavailableError, type WriteOutcome } from './errors.js';
+import {
+  ConnectionsReplacedError,
+  JobStoreConfigurationError,
+  JobStoreUnavailableError,
+  type WriteOutcome,
+} from './errors.js';
 
 /** An error of the connection, or one that passes by itself. What it means for a write is for the caller to say. */
 export class Outage extends Error {
@@ -51,9 +56,17 @@ export function connectError(error: unknown, redact: (text: string) => string): 
   return new Outage(cause.message, true, { cause });
 }
 
+/** Nothing is wrong with this connection: all are replaced because another one failed. */
+export class Replacement extends Outage {
+  constructor() {
+    super('The connections are being replaced', false);
+  }
+}
+
 /** What callers of the port get to see. */
 export function unavailable(outage: Outage, place: string, outcome: WriteOutcome): JobStoreUnavailableError {
-  return new JobStoreUnavailableError(`PostgreSQL at ${place}: ${outage.message}`, outcome, { cause: outage.cause });
+  const Kind = outage instanceof Replacement ? ConnectionsReplacedError : JobStoreUnavailableError;
+  return new Kind(`PostgreSQL at ${place}: ${outage.message}`, outcome, { cause: outage.cause });
 }
 
 /** Why the store cannot be opened: settings that somebody has to change, or an outage that passes. */

@@ -76,6 +76,9 @@ export class CallerTransactionError extends Error {
   override readonly name = 'CallerTransactionError';
 }
 
+/** The connection was given up for new ones, after another call had failed: the consequence of a failure, not another. */
+export class ConnectionsReplacedError extends JobStoreUnavailableError {}
+
 /** LISTEN was accepted, and what was said then was not heard. */
 export class NotificationsUnheardError extends Error {
   override readonly name = 'NotificationsUnheardError';

@@ -50,9 +50,10 @@ export class LeaseRenewer implements Service {
   async beat(): Promise<void> {
     const { store, session, dispatcher, clock, leaseMs, onBeat } = this.parts;
     const sentMs = clock.monotonicMs();
-    const beat = await store.beat(session.incarnation, leaseMs);
+    const { incarnation } = session;
+    const beat = await store.beat(incarnation, leaseMs);
     this.#renewedMs = sentMs;
-    if (!beat.alive) return session.startAnew();
+    if (!beat.alive) return session.startAnew(incarnation);
     dispatcher.abortOthers(beat.mine, sentMs);
     for (const { executionId, cancelRequested } of beat.mine) {
       if (cancelRequested) dispatcher.abort(executionId, 'cancelled');
