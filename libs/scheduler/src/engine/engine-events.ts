@@ -1,4 +1,4 @@
-import type { FindingKind, Repaired } from '../store/job-store.js';
+import type { FindingKind, Repaired, Rescued } from '../store/job-store.js';
 import type { Logger } from './engine-logger.js';
 import type { ExecutionInfo, JobInfo } from './info.js';
 import { describeError } from './json.js';
@@ -35,7 +35,7 @@ export type SchedulerEvents = Record<
     /** At the end of a shutdown: how this run ended could not be written, so that another node finds it when the lease is over. */
     'execution.unrecorded': OfExecution;
     /** A dead node's run was taken over: offered again, or ended as its job says. */
-    'execution.rescued': { executionId: string; jobId: string; status: 'pending' | 'abandoned' | 'cancelled' };
+    'execution.rescued': Rescued;
     /** A state that must not exist was found twice. `now`: the row's status or state; null: it needs a person's hand. */
     'audit.repaired': { what: FindingKind; id: string; now: Repaired | null };
     /** `retryAt`: when the next attempt is due; null: this was the last one. */

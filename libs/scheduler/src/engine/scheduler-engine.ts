@@ -77,7 +77,7 @@ export class SchedulerEngine {
       { concurrency: options.runJobs ? concurrency : {}, leaseMs, aroundJob, loggerFor },
       { clock, random, registry, events: this.events, writer: this.#writer, onFree: () => this.#slotFreed() },
     );
-    this.#listener = new NotificationListener(store, this.session, clock, () => this.wake());
+    this.#listener = new NotificationListener(store, this.session, clock, random, () => this.wake());
     this.#loop = new SchedulerLoop({
       ...parts,
       session: this.session,

@@ -158,7 +158,11 @@ export interface Beat {
 export interface Rescued {
   executionId: string;
   jobId: string;
+  /** The name of the node that is dead. */
+  node: string | null;
   status: Extract<ExecutionStatus, 'pending' | 'abandoned' | 'cancelled'>;
+  /** Why it is abandoned. */
+  reason: string | null;
 }
 
 // ───────────────────────────── jobs

@@ -65,10 +65,11 @@ export function takeOver(data: MemoryData, row: ExecutionRow, now: Date): Rescue
   if (isPending) keepAttempt(data, row, NODE_LOST, now);
   if (isPoison) tellJob(data, row, crashes);
   const reason = isPoison ? `it took down ${crashes} processes` : ABANDONED_REASON;
+  const told = status === 'abandoned' ? reason : row.reason;
   data.putExecution({
     ...row,
     status,
-    reason: status === 'abandoned' ? reason : row.reason,
+    reason: told,
     owner: null,
     leaseEpoch: row.leaseEpoch + 1,
     crashes,
@@ -76,7 +77,7 @@ export function takeOver(data: MemoryData, row: ExecutionRow, now: Date): Rescue
     availableAt: now,
     finishedAt: isPending ? null : now,
   });
-  return { executionId: row.id, jobId: row.jobId, status };
+  return { executionId: row.id, jobId: row.jobId, node: row.nodeName, status, reason: told };
 }
 
 function tellJob(data: MemoryData, { id, jobUid, scheduledAt }: ExecutionRow, crashes: number): void {

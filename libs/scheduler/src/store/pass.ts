@@ -128,9 +128,9 @@ function decisionsOf({ job, pending }: JobSnapshot, decisions: Decisions): Decis
   };
 }
 
-function quarantine({ uid }: JobEntity, error: unknown): JobQuarantine {
+function quarantine({ uid, id }: JobEntity, error: unknown): JobQuarantine {
   return {
     uid,
-    reason: `What was decided for it cannot be stored: ${error instanceof Error ? error.message : String(error)}`,
+    reason: `What was decided for it cannot be stored: ${error instanceof Error ? error.message : String(error)} (resumeJob("${id}") tries again)`,
   };
 }

@@ -111,3 +111,17 @@ it('A run that did not settle after its timeout is offered again only after a le
   await clock.advance(2_000);
   expect(starts).toHaveLength(2);
 });
+
+it('Two who hear that an incarnation is lost begin one new one', async () => {
+  const clock = new ManualClock();
+  const faults = new FaultyStore(new MemoryJobStore({ clock }));
+  const { engine, store } = aNode([{ every: '1h', run: () => undefined }], { clock, store: faults.store });
+  await engine.start();
+  const { session } = engine;
+  const lost = session.incarnation;
+  await Promise.all([session.startAnew(lost), session.startAnew(lost)]);
+  await session.startAnew(lost);
+  const { nodes } = await store.beat(session.incarnation, 60_000);
+  expect(nodes.map(({ incarnation }) => incarnation).sort()).toEqual([lost, session.incarnation].sort());
+  expect(faults.calls.filter((verb) => verb === 'registerNode')).toHaveLength(2);
+});

@@ -106,7 +106,7 @@ describe('A listener', () => {
   it('that ends another one’s subscription while it is called disturbs nobody else', async () => {
     const events = new EngineEvents(nothing);
     const heard: string[] = [];
-    const payload = { executionId: 'x', jobId: 'job', status: 'pending' } as const;
+    const payload = { executionId: 'x', jobId: 'job', node: null, status: 'pending', reason: null } as const;
     events.on('execution.rescued', () => {
       offSecond();
       offSecond();
@@ -125,7 +125,7 @@ describe('A listener', () => {
     };
     const events = new EngineEvents(listenerFailureTo({ log: loud, warn: loud, error: loud }));
     events.on('execution.rescued', loud);
-    events.emit('execution.rescued', { executionId: 'x', jobId: 'job', status: 'pending' });
+    events.emit('execution.rescued', { executionId: 'x', jobId: 'job', node: null, status: 'pending', reason: null });
   });
 
   it('that shuts the scheduler down is obeyed, within the bound', async () => {

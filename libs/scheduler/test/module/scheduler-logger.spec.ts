@@ -1,5 +1,11 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { JobHandler, JobStoreUnavailableError, type ExecutionInfo, type SchedulerState } from 'nestjs-vigil';
+import {
+  JobHandler,
+  JobStoreUnavailableError,
+  NotificationsUnheardError,
+  type ExecutionInfo,
+  type SchedulerState,
+} from 'nestjs-vigil';
 import { ManualClock, recordEvents } from 'nestjs-vigil-testing';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 
@@ -48,6 +54,14 @@ const fail = (error: Error = away, service = 'loop', attempt = 1): void =>
 const turn = (from: SchedulerState, to: SchedulerState, downMs: number | null = null): void =>
   events.emit('scheduler.state', { from, to, error: null, downMs });
 
+const rescued = (status: 'pending' | 'abandoned' | 'cancelled', reason: string | null = null) => ({
+  executionId: 'e1',
+  jobId: 'report',
+  node: 'web-2',
+  status,
+  reason,
+});
+
 describe('An outage', () => {
   it('is told at once, then once a minute, and when it is over', async () => {
     for (let second = 0; second < 150; second += 1) {
@@ -61,7 +75,7 @@ describe('An outage', () => {
       expect.stringContaining('cannot be reached for 60 s'),
       expect.stringContaining('cannot be reached for 2 min'),
     ]);
-    expect(logs.messages('log')).toEqual(['Recovered after 3 min.']);
+    expect(logs.messages('log')).toContain('Recovered after 3 min.');
     expect(logs.lines.every(({ context }) => context === 'Scheduler')).toBe(true);
   });
 
@@ -73,15 +87,15 @@ describe('An outage', () => {
     events.emit('execution.started', { execution });
     events.emit('execution.missed', { execution: { ...execution, instantCount: 41 } });
     turn('recovering', 'running', 42_000);
-    expect(logs.messages('log')).toEqual([
+    expect(logs.messages('log')).toContain(
       'Recovered after 42 s, 3 missed runs caught up, 41 fires recorded as missed.',
-    ]);
+    );
   });
 
   it('after which every job has missed something fills no log', async () => {
     for (let job = 0; job < 1_000; job += 1) events.emit('execution.missed', { execution });
     expect(logs.messages('warn')).toHaveLength(6);
-    expect(logs.messages('warn')[5]).toBe('Further missed fires of this minute are told at the level debug.');
+    expect(logs.messages('warn').at(-1)).toBe('Further missed fires of this minute are told at the level debug.');
     await clock.advance(60_000);
     events.emit('execution.missed', { execution });
     expect(logs.messages('warn')).toHaveLength(7);
@@ -99,7 +113,38 @@ describe('An outage', () => {
       await clock.advance(1_000);
     }
     expect(logs.messages('error')).toHaveLength(1);
-    expect(logs.messages('log')).toEqual(['Recovered after 42 s.']);
+    expect(logs.messages('log').filter((line) => line.startsWith('Recovered'))).toEqual(['Recovered after 42 s.']);
+  });
+
+  it('of some length is told with its end, although one a moment ago was told', async () => {
+    fail();
+    turn('degraded', 'running', 300);
+    await clock.advance(5_000);
+    fail();
+    turn('recovering', 'running', 21_000);
+    expect(logs.messages('error')).toHaveLength(1);
+    expect(logs.messages('log')).toContain('Recovered after 21 s.');
+  });
+
+  it('is not counted from a failure of hours ago', async () => {
+    fail(away, 'history-pruner');
+    await clock.advance(2 * 3_600_000);
+    fail();
+    expect(logs.messages('error')[1]).toMatch(/^The database cannot be reached: /);
+  });
+
+  it('of a server that answers is told as what it is', () => {
+    const cause = Object.assign(new Error('too many clients'), { code: '53300', severity: 'ERROR' });
+    fail(new JobStoreUnavailableError('PostgreSQL at db:5432: too many clients', 'not-written', { cause }));
+    expect(logs.messages('error')[0]).toMatch(
+      /^The database refuses work: PostgreSQL at db:5432: too many clients\. No job/,
+    );
+  });
+
+  it('behind which nothing is delivered is told once, and is no error', () => {
+    for (let turns = 0; turns < 3; turns += 1) fail(new NotificationsUnheardError('db:6432'), 'notifications');
+    expect(logs.messages('error')).toEqual([]);
+    expect(logs.messages('warn')).toEqual([expect.stringContaining('notifications: false')]);
   });
 });
 
@@ -108,7 +153,7 @@ describe('A failure of another kind', () => {
     fail();
     fail(new TypeError('x is undefined'), 'history-pruner', 3);
     expect(logs.messages('error')[1]).toBe(
-      "The scheduler's history-pruner has been failing (attempt 3): x is undefined. Trying again.",
+      "The scheduler's history-pruner service failed (attempt 3): x is undefined. Trying again.",
     );
   });
 
@@ -137,7 +182,7 @@ describe('A line', () => {
           availableAt: new Date('2026-01-01T10:01:00Z'),
         }),
       'warn',
-      'Job "report" (execution e1) is handed over: its node shut down. Other nodes may run it from 2026-01-01T10:01:00.000Z on; no attempt is spent.',
+      'Job "report" (execution e1) is handed over: its node shut down. It may be run again from 2026-01-01T10:01:00.000Z on; no attempt is spent.',
     ],
     [
       'of a run whose end could not be written',
@@ -171,25 +216,25 @@ describe('A line', () => {
       'of a takeover',
       () => events.emit('execution.taken-over', { execution }),
       'warn',
-      /the other one's outcome counts/,
+      /this outcome is not recorded\.$/,
     ],
     [
       'of a run that a dead node left, offered again',
-      () => events.emit('execution.rescued', { executionId: 'e1', jobId: 'report', status: 'pending' }),
+      () => events.emit('execution.rescued', rescued('pending')),
       'warn',
-      'Job "report" (execution e1) was running on a node that died. It will be run again.',
+      'Job "report" (execution e1) was running on node "web-2", which died. It will be run again.',
     ],
     [
       'of a run that a dead node left, given up',
-      () => events.emit('execution.rescued', { executionId: 'e1', jobId: 'report', status: 'abandoned' }),
+      () => events.emit('execution.rescued', rescued('abandoned', 'it took down 3 processes')),
       'warn',
-      /on a node that died\. It will not be run again: .*onNodeLoss/,
+      /"web-2", which died\. It will not be run again: it took down 3 processes\.$/,
     ],
     [
       'of a run that a dead node left, cancelled',
-      () => events.emit('execution.rescued', { executionId: 'e1', jobId: 'report', status: 'cancelled' }),
+      () => events.emit('execution.rescued', rescued('cancelled')),
       'warn',
-      /on a node that died\. It is cancelled/,
+      /"web-2", which died\. It is cancelled/,
     ],
     ['of a timeout', () => events.emit('execution.timed-out', { execution }), 'warn', /took longer than its timeoutMs/],
     ['of what is given up', () => events.emit('execution.abandoned', { execution }), 'error', /will not be run again/],

@@ -1,3 +1,4 @@
+import { asText } from '../entity-rows.js';
 import { ABANDONED_REASON, NODE_LOST } from '../execution-row.js';
 import type { Rescued } from '../job-store.js';
 import type { Query } from '../lease.js';
@@ -61,13 +62,15 @@ export async function takeOverWhere(
          reason = CASE WHEN lost.becomes <> 'abandoned' THEN e.reason
            WHEN lost.is_poison THEN format('it took down %s processes', lost.crashes) ELSE $2 END,
          available_at = now(), finished_at = CASE WHEN lost.becomes <> 'pending' THEN now() END
-       FROM lost WHERE e.id = lost.id RETURNING e.id, e.job_id, e.status`,
+       FROM lost WHERE e.id = lost.id RETURNING e.id, e.job_id, e.node_name, e.status, e.reason`,
     [JSON.stringify(NODE_LOST), ABANDONED_REASON, ...parameters],
   );
   return rows.map((row) => ({
     executionId: String(row.id),
     jobId: String(row.job_id),
+    node: row.node_name === null ? null : asText(row.node_name),
     status: row.status as Rescued['status'],
+    reason: row.reason === null ? null : asText(row.reason),
   }));
 }
 

@@ -102,7 +102,7 @@ export function nodePromises(fixture: Fixture): void {
       const { store } = fixture;
       const { node, job, execution, beat } = await deadNode();
       expect(await store.rescue(node.incarnation, beat)).toEqual([
-        { executionId: execution.id, jobId: job.id, status: 'pending' },
+        { executionId: execution.id, jobId: job.id, node: node.nodeName, status: 'pending', reason: null },
       ]);
       const row = await executionOf(store, execution.id);
       expect(row).toMatchObject({ status: 'pending', owner: null, finishedAt: null });
