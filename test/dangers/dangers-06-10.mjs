@@ -22,7 +22,7 @@ export const dangers06to10 = [
       {
         what: 'an incarnation that was judged dead registers again',
         file: engine('node-session'),
-        edits: [['if (!alive) await this.startAnew();', 'if (!alive) await this.#register();']],
+        edits: [['if (!alive) await this.startAnew(incarnation);', 'if (!alive) await this.#register();']],
         ...spec('engine/life-cycle', 'is another incarnation when the database has forgotten it'),
       },
       {
