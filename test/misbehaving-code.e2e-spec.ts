@@ -58,7 +58,7 @@ describe('A handler that blocks the event loop for longer than the lease', () =>
     expect(after).toHaveLength(1);
     expect(after[0]?.incarnation).not.toBe(before[0]?.incarnation);
     expect(blocked.noise.join('\n')).toMatch(
-      new RegExp(`Job "work" \\(execution ${String(started)}\\) was taken over by another node while it ran here`),
+      new RegExp(`Job "work" \\(execution ${String(started)}\\) was judged lost while it ran here`),
     );
     expect(healthy.noise.join('\n')).toMatch(/was running on a node that died\. It will be run again/);
     await Promise.all([blocked.stop(), healthy.stop()]);
