@@ -60,7 +60,7 @@ describe('A handler that blocks the event loop for longer than the lease', () =>
     expect(blocked.noise.join('\n')).toMatch(
       new RegExp(`Job "work" \\(execution ${String(started)}\\) was judged lost while it ran here`),
     );
-    expect(healthy.noise.join('\n')).toMatch(/was running on a node that died\. It will be run again/);
+    expect(healthy.noise.join('\n')).toMatch(/was running on node "blocked", which died\. It will be run again/);
     await Promise.all([blocked.stop(), healthy.stop()]);
     expect([...blocked.lines, ...healthy.lines].filter(isComplaint)).toEqual([]);
     await expectCleanLedger(database.url);
