@@ -184,7 +184,7 @@ function keyOf({ id, leaseEpoch }: JobExecutionEntity): string {
 
 /** The handler runs once, whatever is made of `run`; its own end counts where `aroundJob` did not wait for it. */
 async function wrapped(aroundJob: AroundJob, context: JobContext<unknown>, handler: JobHandler): Promise<unknown> {
-  let running: Promise<unknown> | null = null;
+  const handling: { end?: Promise<unknown> } = {};
   let isOver = false;
   const handle = async (): Promise<unknown> => {
     try {
@@ -193,13 +193,23 @@ async function wrapped(aroundJob: AroundJob, context: JobContext<unknown>, handl
       isOver = true;
     }
   };
-  const value = await aroundJob(context, () => (running ??= handle()));
-  if (running === null) {
-    throw new Error(
-      'The aroundJob of this scheduler settled without calling run. It must call run and return what it gives.',
-    );
+  const run = (): Promise<unknown> => {
+    handling.end ??= handle();
+    // nobody may be waiting for it
+    handling.end.catch(() => {});
+    return handling.end;
+  };
+  try {
+    const value = await aroundJob(context, run);
+    if (handling.end) return isOver ? value : await handling.end;
+  } catch (error) {
+    // its slot is held as long as the handler is at work
+    await handling.end?.catch(() => {});
+    throw error;
   }
-  return isOver ? value : running;
+  throw new Error(
+    'The aroundJob of this scheduler settled without calling run. It must call run and return what it gives.',
+  );
 }
 
 /** Not what happened to run before: the instant of the schedule before this one. */

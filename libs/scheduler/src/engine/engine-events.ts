@@ -3,7 +3,7 @@ import type { Logger } from './engine-logger.js';
 import type { ExecutionInfo, JobInfo } from './info.js';
 import { describeError } from './json.js';
 
-/** `degraded`: something failed once. `disconnected`: it goes on failing. `recovering`: connected again, not yet at work. */
+/** `degraded`: something failed once, or notifications are not heard; jobs run. `disconnected`: it goes on failing. `recovering`: connected again, not yet at work. */
 export type SchedulerState =
   'stopped' | 'starting' | 'running' | 'paused' | 'degraded' | 'disconnected' | 'recovering' | 'draining';
 

@@ -17,6 +17,8 @@ export interface NodeSessionOptions {
 export class NodeSession {
   #incarnation: string = randomUUID();
   #ready: Promise<void> | null = null;
+  /** The registration of the incarnation that follows a lost one. */
+  #beginning: Promise<void> = Promise.resolve();
   #isRegistered = false;
 
   constructor(
@@ -50,13 +52,15 @@ export class NodeSession {
   /**
    * What was the incarnation's is nobody's or others' now; a new one begins.
    *
-   * @param lost the incarnation that is not alive: whoever hears of it second finds the new one there
+   * @param lost the incarnation that is not alive: whoever hears of it second waits for the new one, too
    */
   async startAnew(lost: string): Promise<void> {
-    if (lost !== this.#incarnation) return;
-    this.leave();
-    this.onLost();
-    await this.#register();
+    if (lost === this.#incarnation) {
+      this.leave();
+      this.onLost();
+      this.#beginning = this.#register();
+    }
+    await this.#beginning;
   }
 
   /** The next start is another incarnation and inherits nothing. */

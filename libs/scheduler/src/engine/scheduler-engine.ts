@@ -12,7 +12,7 @@ import { asError } from './json.js';
 import { NodeSession } from './node-session.js';
 import { OutcomeWriter } from './outcome-writer.js';
 import { SchedulerLoop } from './scheduler-loop.js';
-import { StateMachine } from './scheduler-state.js';
+import { BACKGROUND, StateMachine } from './scheduler-state.js';
 import type { Service } from './service.js';
 import { Auditor } from './services/auditor.js';
 import { HistoryPruner } from './services/history-pruner.js';
@@ -85,7 +85,7 @@ export class SchedulerEngine {
       alarm: this.#alarm,
       renewStaleLease: async () => this.#renewer?.renewIfStale(),
       canHear: () => this.#listener.canHear,
-      onDecided: (recorded, quarantined) => this.#announce(recorded, quarantined),
+      onDecided: (recorded, quarantined) => this.#tellDecided(recorded, quarantined),
       onPass: (latenessMs) => this.#passed(latenessMs),
     });
     this.#reaper = new NodeReaper({ store, clock, leaseMs, onRescued: (rescued) => this.#rescued(rescued) });
@@ -239,8 +239,12 @@ export class SchedulerEngine {
     for (const resolve of this.#idleWaiters.splice(0)) resolve();
   }
 
-  /** What the loop cannot do may lie with its connections, whatever it says; others have to say so. */
+  /**
+   * What the loop cannot do may lie with its connections, whatever it says; others have to say so. What nobody waits for
+   * leaves it to them.
+   */
   async #reconnectAfter(service: string, error: Error): Promise<void> {
+    if (BACKGROUND.has(service)) return;
     if (service !== this.#loop.name && !(error instanceof JobStoreUnavailableError)) return;
     this.#reconnecting ??= this.#makeConnections().finally(() => (this.#reconnecting = null));
     await this.#reconnecting;
@@ -278,7 +282,7 @@ export class SchedulerEngine {
     this.wake();
   }
 
-  #announce(recorded: readonly JobExecutionEntity[], quarantined: readonly JobEntity[]): void {
+  #tellDecided(recorded: readonly JobExecutionEntity[], quarantined: readonly JobEntity[]): void {
     for (const execution of recorded) {
       if (execution.status !== 'missed' && execution.status !== 'skipped') continue;
       this.events.emit(`execution.${execution.status}`, { execution: executionInfo(execution) });

@@ -44,6 +44,7 @@ export class SchedulerLoop implements Service {
   #unresolved: readonly string[] = [];
   /** uid → until when (monotonic) its pending executions need not be looked at. */
   readonly #blocked = new Map<string, number>();
+  #unblocks = 0;
 
   constructor(private readonly parts: LoopParts) {}
 
@@ -79,6 +80,7 @@ export class SchedulerLoop implements Service {
   /** There is room again: what was blocked may be looked at. */
   unblock(): void {
     this.#blocked.clear();
+    this.#unblocks += 1;
   }
 
   #freeSlots(): Map<string, number> {
@@ -90,6 +92,7 @@ export class SchedulerLoop implements Service {
     const { store, session, dispatcher } = this.parts;
     const limit = [...slots.values()].reduce((sum, free) => sum + free, 0);
     const { incarnation, options } = session;
+    const unblocks = this.#unblocks;
     let seen: PassSnapshot | null = null;
     let decisions: Decisions | null = null;
     const request = { incarnation, nodeName: options.nodeName, capabilities, limit, blocked: this.#blockedNow() };
@@ -109,7 +112,8 @@ export class SchedulerLoop implements Service {
       const job = jobs.get(execution.jobUid);
       if (job !== undefined) dispatcher.start(execution, job);
     }
-    this.#blockUntaken(seen, claimed);
+    // room that came meanwhile is not in the snapshot
+    if (this.#unblocks === unblocks) this.#blockUntaken(seen, claimed);
     this.parts.onPass(latenessMs(recorded, now));
     this.parts.onDecided(recorded, quarantinedJobs(jobs, quarantined));
     return recorded.length + claimed.length + quarantined.length + (decisions as Decisions).advances.length > 0;

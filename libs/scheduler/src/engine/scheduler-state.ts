@@ -2,9 +2,10 @@ import type { Clock } from '../clock/clock.js';
 import type { EngineEvents, SchedulerState } from './engine-events.js';
 
 const LOOP = 'loop';
-const DISPENSABLE = 'notifications';
+/** Without it the loop looks more often. */
+export const DISPENSABLE = 'notifications';
 /** What it fails at, it does later; nobody waits for it. */
-const BACKGROUND: ReadonlySet<string> = new Set(['history-pruner', 'auditor']);
+export const BACKGROUND: ReadonlySet<string> = new Set(['history-pruner', 'auditor']);
 
 /**
  * What the scheduler says about itself, from what its services report.

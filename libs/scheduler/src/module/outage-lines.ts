@@ -1,12 +1,17 @@
 import type { Clock } from '../clock/clock.js';
 import type { SchedulerEvents } from '../engine/engine-events.js';
 import { describeError } from '../engine/json.js';
+import { BACKGROUND, DISPENSABLE } from '../engine/scheduler-state.js';
+import { isRefusal } from '../store/database-errors.js';
 import { JobStoreUnavailableError, NotificationsUnheardError } from '../store/errors.js';
 import type { QuietLogger } from './quiet-logger.js';
 
 const REPEAT_AFTER_MS = 60_000;
 /** An outage has its next failure sooner than this; what fails later is another one. */
 const ONE_OUTAGE_MS = 60_000;
+
+/** Services without which jobs go on; what fails them alone is no outage. */
+const STOPS_NO_JOB: ReadonlySet<string> = new Set([...BACKGROUND, DISPENSABLE]);
 
 /** What is told of failures and of their end: the first at once, then one line a minute, also when it comes and goes. */
 export class OutageLines {
@@ -35,12 +40,13 @@ export class OutageLines {
   }
 
   failed({ service, error, attempt }: SchedulerEvents['scheduler.failure']): void {
-    const nowMs = this.clock.monotonicMs();
-    if (nowMs - this.#failedMs > ONE_OUTAGE_MS) this.#begin(nowMs);
-    this.#failedMs = nowMs;
     const message = describeError(error).message.replace(/\.+$/, '');
     if (error instanceof NotificationsUnheardError) return this.#unheard(message);
-    if (error instanceof JobStoreUnavailableError) return this.#database(error, message);
+    if (error instanceof JobStoreUnavailableError) {
+      if (!STOPS_NO_JOB.has(service)) return this.#database(error, message);
+      // as a rule the others meet the same, and it is their line
+      if (attempt < 3 || this.clock.monotonicMs() - this.#failedMs <= ONE_OUTAGE_MS) return;
+    }
     // what is wrong is wrong for every service that meets it
     if (this.#isSaid(message)) return;
     this.logger.error(`The scheduler's ${service} service failed (attempt ${attempt}): ${message}. Trying again.`);
@@ -73,8 +79,11 @@ export class OutageLines {
   }
 
   #database(error: Error, message: string): void {
+    const nowMs = this.clock.monotonicMs();
+    if (nowMs - this.#failedMs > ONE_OUTAGE_MS) this.#begin(nowMs);
+    this.#failedMs = nowMs;
     if (this.#isSaid('database')) return;
-    const lastsMs = this.clock.monotonicMs() - this.#sinceMs;
+    const lastsMs = nowMs - this.#sinceMs;
     const since = lastsMs >= REPEAT_AFTER_MS ? ` for ${inWords(lastsMs)}` : '';
     const what = isRefusal(error) ? `refuses work${since}` : `cannot be reached${since}`;
     this.logger.error(
@@ -101,12 +110,6 @@ export class OutageLines {
       .map((part) => `, ${part}`)
       .join('');
   }
-}
-
-/** The server was reached and said no: no connections left, no disk, a lock, only reading. */
-function isRefusal({ cause }: Error): boolean {
-  const { code, severity } = (cause ?? {}) as { code?: unknown; severity?: unknown };
-  return typeof code === 'string' && typeof severity === 'string' && !/^(08|57P)/.test(code);
 }
 
 /** '230 ms', '42 s', '12 min', '3 h'. */

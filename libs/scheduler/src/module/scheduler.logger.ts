@@ -67,7 +67,7 @@ export class SchedulerLogger {
     events.on('execution.released', (released) => logger.warn(releasedLine(released)));
     events.on('execution.unrecorded', ({ execution }) =>
       logger.error(
-        `${ofJob(execution)} is over or was given up, and the database is away, so that this could not be recorded. ` +
+        `${ofJob(execution)} is over or was given up, and this could not be recorded in time. ` +
           'When the lease of this node is over, another one runs it again, or abandons it, as its job says with onNodeLoss.',
       ),
     );
@@ -96,7 +96,6 @@ export class SchedulerLogger {
   }
 
   #changed({ to }: SchedulerEvents['scheduler.state']): void {
-    if (to === 'paused') this.logger.log('Paused: nothing is started until it is resumed.');
     if (to === 'draining') this.logger.log('Shutting down: nothing new is started; what runs may finish.');
     if (to === 'stopped') this.logger.log('Stopped.');
   }

@@ -183,7 +183,7 @@ function dataSourceOptions(options: OwnSourceOptions, sockets: Sockets): DataSou
       max: poolSize,
       connectionTimeoutMillis: connectTimeoutMs,
       stream: trackedSockets(connection, sockets),
-      verify: listenFromTheFirstMoment,
+      verify: listeningFromTheFirstMoment(connection),
     },
   };
 }
@@ -192,10 +192,16 @@ function dataSourceOptions(options: OwnSourceOptions, sockets: Sockets): DataSou
  * The pool takes its own listener off before a new client is handed over, and an error that comes with the server's first
  * answer would meet none: an event that nobody hears ends the process.
  */
-function listenFromTheFirstMoment(client: EventEmitter, done: () => void): void {
-  client.on('error', () => {});
-  done();
+function listeningFromTheFirstMoment({ extra }: SchedulerConnection): Verify {
+  const { verify } = (extra ?? {}) as { verify?: Verify };
+  return (client, done) => {
+    client.on('error', () => {});
+    if (verify) verify(client, done);
+    else done();
+  };
 }
+
+type Verify = (client: EventEmitter, done: (error?: Error) => void) => void;
 
 /** pg asks for each connection's socket here, so that one that hangs in its handshake can be destroyed too. */
 function trackedSockets({ extra }: SchedulerConnection, sockets: Sockets): (config: unknown) => Socket {

@@ -24,6 +24,12 @@ const LOST_CONNECTION = /^(08|57P)/;
 const PASSING = /^(08|53|57P|58|25006|25P03|57014|55P03|40001|40P01)/;
 const CREDENTIALS = /^28/;
 
+/** The server was reached and said no: no connections left, no disk, a lock, only reading. */
+export function isRefusal(error: unknown): boolean {
+  const state = error instanceof JobStoreUnavailableError ? sqlStateOf(error.cause) : undefined;
+  return state !== undefined && !LOST_CONNECTION.test(state);
+}
+
 /** SQLSTATE of an error that the server answered, also inside TypeORM's QueryFailedError. */
 export function sqlStateOf(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;

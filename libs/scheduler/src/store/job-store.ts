@@ -98,7 +98,7 @@ export interface PassResult {
   recorded: JobExecutionEntity[];
   /** Pending executions that are now this node's. */
   claimed: JobExecutionEntity[];
-  /** What was decided so, and jobs of which the store could not write what was decided. */
+  /** Active jobs that were decided so, or of which the store could not write what was decided. */
   quarantined: JobQuarantine[];
 }
 export interface Peek {

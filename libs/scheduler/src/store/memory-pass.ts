@@ -27,8 +27,8 @@ export function runPass(
   const claimed = decisions.claims.flatMap((id) => claim(data, request, id, now));
   const recorded = record(data, request, decisions, now);
   for (const advance of decisions.advances) advanceJob(data, advance, now);
-  for (const { uid, reason } of decisions.quarantines) quarantineJob(data, uid, reason, now);
-  return { now, recorded, claimed, quarantined: [...decisions.quarantines] };
+  const quarantined = decisions.quarantines.filter(({ uid, reason }) => quarantineJob(data, uid, reason, now));
+  return { now, recorded, claimed, quarantined };
 }
 
 /** The jobs that are due, soonest first, then the ones whose executions wait. */
@@ -137,10 +137,12 @@ function advanceJob(data: MemoryData, advance: JobAdvance, now: Date): void {
   });
 }
 
-function quarantineJob(data: MemoryData, uid: string, stateReason: string, now: Date): void {
+/** false: it is out of the schedule already. */
+function quarantineJob(data: MemoryData, uid: string, stateReason: string, now: Date): boolean {
   const job = data.jobByUid(uid);
-  if (job?.state !== 'active') return;
+  if (job?.state !== 'active') return false;
   data.putJob({ ...job, state: 'quarantined', stateReason, stateBy: null, stateAt: now });
+  return true;
 }
 
 export function later(a: Date | null, b: Date | null): Date | null {

@@ -78,7 +78,8 @@ export class Pass {
     const { records, advances, quarantines, claims } = decisions;
     const rows = records.map((record) => newExecutionRow(jobOf(jobs, record.jobUid), record, this.request, now));
     const writes = { rows, advances, quarantines, claims, claim: this.request, now };
-    return { ...(await recordAndClaim(query, this.tables, writes)), quarantined: [...quarantines] };
+    const quarantined = quarantines.filter(({ uid }) => jobOf(jobs, uid).state === 'active');
+    return { ...(await recordAndClaim(query, this.tables, writes)), quarantined };
   }
 
   /** Job by job, each behind a savepoint; the one that cannot be written is quarantined. */
@@ -96,8 +97,8 @@ export class Pass {
         if (error instanceof Outage || !isUnwritable(error)) throw error;
         await query('ROLLBACK TO SAVEPOINT vigil_job');
         const quarantines = [quarantine(each.job, error)];
-        await this.#write(transaction, given, { ...NOTHING, quarantines });
-        all.quarantined.push(...quarantines);
+        const { quarantined } = await this.#write(transaction, given, { ...NOTHING, quarantines });
+        all.quarantined.push(...quarantined);
       }
       await query('RELEASE SAVEPOINT vigil_job');
     }

@@ -125,3 +125,31 @@ it('Two who hear that an incarnation is lost begin one new one', async () => {
   expect(nodes.map(({ incarnation }) => incarnation).sort()).toEqual([lost, session.incarnation].sort());
   expect(faults.calls.filter((verb) => verb === 'registerNode')).toHaveLength(2);
 });
+
+it('Whoever hears second that an incarnation is lost waits until the new one is registered', async () => {
+  const clock = new ManualClock();
+  const inner = new FaultyStore(new MemoryJobStore({ clock })).store;
+  const { opened, open } = gate();
+  let holds = false;
+  const store = new Proxy<JobStore>(inner, {
+    get: (target, key) => {
+      if (key !== 'registerNode') return Reflect.get(target, key) as unknown;
+      return async (node: Parameters<JobStore['registerNode']>[0]) => {
+        if (holds) await opened;
+        await target.registerNode(node);
+      };
+    },
+  });
+  const { engine } = aNode([{ every: '1h', run: () => undefined }], { clock, store });
+  await engine.start();
+  holds = true;
+  const lost = engine.session.incarnation;
+  const done: string[] = [];
+  const first = engine.session.startAnew(lost).then(() => done.push('first'));
+  const second = engine.session.startAnew(lost).then(() => done.push('second'));
+  await clock.advance(1);
+  expect(done).toEqual([]);
+  open();
+  await Promise.all([first, second]);
+  expect((await store.beat(engine.session.incarnation, 60_000)).alive).toBe(true);
+});

@@ -78,6 +78,25 @@ describe('An aroundJob', () => {
     expect(await outcomes(await around(aroundJob, () => 'ran'))).toEqual([outcome]);
   });
 
+  it('that throws while the handler is at work holds the slot until it has ended, and leaves nothing unheard', async () => {
+    const end = gate();
+    const unheard: unknown[] = [];
+    const remember = (reason: unknown): void => void unheard.push(reason);
+    process.on('unhandledRejection', remember);
+    const aroundJob: AroundJob = (_context, run) => {
+      void run();
+      return Promise.reject(new Error('the wrapper'));
+    };
+    const node = await around(aroundJob, () => end.opened.then(() => Promise.reject(new Error('the handler'))));
+    expect(await outcomes(node)).toEqual([['running', null]]);
+    end.open();
+    await node.clock.advance(10);
+    await new Promise(setImmediate);
+    process.off('unhandledRejection', remember);
+    expect(await outcomes(node)).toEqual([['failed', 'the wrapper']]);
+    expect(unheard).toEqual([]);
+  });
+
   it('that hides what the handler throws has the last word', async () => {
     const aroundJob: AroundJob = (_context, run) => run().catch(() => 'hidden');
     const node = await around(aroundJob, () => Promise.reject(new Error('boom')));

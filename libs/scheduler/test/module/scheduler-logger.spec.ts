@@ -127,10 +127,19 @@ describe('An outage', () => {
   });
 
   it('is not counted from a failure of hours ago', async () => {
-    fail(away, 'history-pruner');
+    fail();
     await clock.advance(2 * 3_600_000);
     fail();
     expect(logs.messages('error')[1]).toMatch(/^The database cannot be reached: /);
+  });
+
+  it('is none where jobs go on: a background service says its own line, and mutes nothing', () => {
+    for (const attempt of [1, 2, 3]) fail(away, 'history-pruner', attempt);
+    fail();
+    expect(logs.messages('error')).toEqual([
+      expect.stringMatching(/^The scheduler's history-pruner service failed \(attempt 3\): PostgreSQL at db:5432/),
+      expect.stringMatching(/^The database cannot be reached: /),
+    ]);
   });
 
   it('of a server that answers is told as what it is', () => {

@@ -9,23 +9,26 @@ const FIRST_AFTER_MS = 60_000;
 /** Deletes history that is older than the retention, in batches, once an hour. */
 export class HistoryPruner implements Service {
   readonly name = 'history-pruner';
-  #isFirst = true;
+  #nextMs: number;
 
   constructor(
     private readonly store: JobStore,
     private readonly session: NodeSession,
     private readonly clock: Clock,
     private readonly retention: { succeededMs: number; otherMs: number },
-  ) {}
+  ) {
+    this.#nextMs = clock.monotonicMs() + FIRST_AFTER_MS;
+  }
 
   async run(signal: AbortSignal, succeeded: () => void): Promise<void> {
-    if (this.#isFirst) await this.clock.sleep(FIRST_AFTER_MS, signal);
-    this.#isFirst = false;
     while (!signal.aborted) {
+      await this.clock.sleep(Math.max(0, this.#nextMs - this.clock.monotonicMs()), signal);
+      if (signal.aborted) return;
+      // before anything can fail: what fails is done later, not again and again
+      this.#nextMs = this.clock.monotonicMs() + EVERY_MS;
       await this.session.ready();
       await this.#prune(signal);
       succeeded();
-      await this.clock.sleep(EVERY_MS, signal);
     }
   }
 

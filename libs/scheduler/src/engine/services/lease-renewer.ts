@@ -47,6 +47,7 @@ export class LeaseRenewer implements Service {
     return this.parts.clock.monotonicMs() - this.#renewedMs >= this.parts.leaseMs;
   }
 
+  /** Rejects when the store is away. An incarnation that is dead begins as another one. */
   async beat(): Promise<void> {
     const { store, session, dispatcher, clock, leaseMs, onBeat } = this.parts;
     const sentMs = clock.monotonicMs();

@@ -14,7 +14,8 @@ const UNHEARD_PAUSE_MS = 600_000;
 export class NotificationListener implements Service {
   readonly name = 'notifications';
   #canHear = false;
-  #pauseMs = 0;
+  /** How often in a row nothing came back: once may be a process or a network that stood still. */
+  #unheard = 0;
   #isWaking = false;
 
   constructor(
@@ -29,22 +30,14 @@ export class NotificationListener implements Service {
     return this.#canHear;
   }
 
-  /** Every node hears the same: they do not all look at the same moment, and what is heard meanwhile is one. */
-  async #wakeSoon(signal: AbortSignal): Promise<void> {
-    if (this.#isWaking) return;
-    this.#isWaking = true;
-    await this.clock.sleep(this.random() * COALESCE_MS, signal);
-    this.#isWaking = false;
-    this.onWake();
-  }
-
   async run(signal: AbortSignal, succeeded: () => void): Promise<void> {
-    await this.clock.sleep(this.#pauseMs, signal);
-    this.#pauseMs = 0;
+    if (this.#unheard > 1) await this.clock.sleep(UNHEARD_PAUSE_MS, signal);
+    if (signal.aborted) return;
     await this.session.ready();
     const wake = (): void => {
       const isFirst = !this.#canHear;
       this.#canHear = true;
+      this.#unheard = 0;
       succeeded();
       // whatever was said before it could hear is found at once
       if (isFirst) this.onWake();
@@ -53,10 +46,19 @@ export class NotificationListener implements Service {
     try {
       await this.store.listen(wake, signal);
     } catch (error) {
-      if (error instanceof NotificationsUnheardError) this.#pauseMs = UNHEARD_PAUSE_MS;
+      if (error instanceof NotificationsUnheardError) this.#unheard += 1;
       throw error;
     } finally {
       this.#canHear = false;
     }
+  }
+
+  /** Every node hears the same: they do not all look at the same moment, and what is heard meanwhile is one. */
+  async #wakeSoon(signal: AbortSignal): Promise<void> {
+    if (this.#isWaking) return;
+    this.#isWaking = true;
+    await this.clock.sleep(this.random() * COALESCE_MS, signal);
+    this.#isWaking = false;
+    this.onWake();
   }
 }

@@ -22,8 +22,8 @@ export async function lockDeadNode(
 
 /**
  * One batch of what the dead node owns, by `job_execution_owner`. A job whose run took down too many processes says so,
- * unless somebody has its row locked. An
- * execution that is locked belongs to a handler whose transaction is still open; it is left for the next time.
+ * unless somebody has its row locked. An execution that is locked belongs to a handler whose transaction is still open;
+ * it is left for the next time.
  */
 export async function takeOver(query: Query, tables: Tables, incarnation: string): Promise<Rescued[]> {
   return await takeOverWhere(query, tables, 'e.owner = $3', [incarnation]);

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 
 import {
@@ -172,6 +173,18 @@ export function passPromises(fixture: Fixture): void {
       expect(await fixture.store.getJob('good')).toMatchObject({ state: 'active', runCount: 1 });
       expect(idsOf(await seen(fixture.store, node))).toEqual([]);
     });
+  });
+
+  it('quarantines only what is in the schedule: what a person has it run is not told again and again', async () => {
+    const node = await registered(fixture.store);
+    const [job] = await added(fixture.store, aJob({ state: 'quarantined' }));
+    await fixture.store.addManualExecution(job!.id, { id: randomUUID(), data: null, reason: null });
+    const { quarantined } = await fixture.store.pass(aPass(node), ({ jobs }) => {
+      expect(jobs).toHaveLength(1);
+      return decisions({ quarantines: [{ uid: job!.uid, reason: 'still wrong' }] });
+    });
+    expect(quarantined).toEqual([]);
+    expect(await fixture.store.getJob(job!.id)).toEqual(job);
   });
 
   describe('a pass that fails changes nothing', () => {
