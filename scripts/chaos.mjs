@@ -30,7 +30,8 @@ const isGood =
 const results = read();
 rmSync(directory, { recursive: true, force: true });
 print(results);
-process.exit(isGood ? 0 : 1);
+if (results.length === 0) console.log(`\nNothing was played: no scenario has "${name}" in its name.`);
+process.exit(isGood && results.length > 0 ? 0 : 1);
 
 function read() {
   try {

@@ -177,6 +177,7 @@ export const dangers06to10 = [
       },
       {
         what: 'an outcome whose row is locked is told again at once',
+        hangs: true,
         file: engine('outcome-writer'),
         edits: [['.filter(({ notBeforeMs }) => notBeforeMs <= nowMs)', '.filter(() => nowMs > -1)']],
         ...spec('engine/life-cycle', 'whose row somebody else has locked waits, is told again'),

@@ -10,6 +10,8 @@ export interface Mutant {
   titleIn?: string;
   /** Part of the title of the test that fails. */
   title: string;
+  /** It computes for ever: that it does not end is how it is caught. */
+  hangs?: boolean;
 }
 export interface Danger {
   number: number;

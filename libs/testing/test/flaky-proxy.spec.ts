@@ -187,6 +187,15 @@ describe('A flaky proxy', () => {
     await expect(cut).rejects.toThrow('before a statement came that matches /^VACUUM/');
   });
 
+  it('refuses an occurrence that no statement has, and stays closed when it is healed after its end', async () => {
+    expect(() => proxy.cutOnce({ match: 'x', side: 'before', occurrence: 0 })).toThrow(RangeError);
+    await using other = await FlakyProxy.start({ target: database.url });
+    await other.close();
+    other.refuse({ closePort: true });
+    other.heal();
+    await expect(connect(other.url)).rejects.toThrow(/ECONNREFUSED/);
+  });
+
   it('ends connections when the server is away, or talks something else', async () => {
     await using nowhere = await FlakyProxy.start({ target: { host: '127.0.0.1', port: 1 } });
     await expect(connect(nowhere.url)).rejects.toThrow();

@@ -267,6 +267,7 @@ describe('The judge of a schedule finds', () => {
       'had 4000 ms left',
     ],
     ['impossible', 'a success that no handler noted', { runs: [run(1), run(2)] }, 'no handler noted it'],
+    ['impossible', 'successes, and handlers that noted nothing', { runs: [] }, 'no handler noted it'],
     [
       'overlapping',
       'a claim beside what was active before the recording',

@@ -39,6 +39,7 @@ export interface Place {
 export class Stage implements AsyncDisposable {
   readonly diary = new Diary();
   readonly nodes: Replica[] = [];
+  readonly #names = new Map<Replica, string>();
   /** Seconds from when the database answered again to the next run, one for each outage. */
   readonly recoveries: number[] = [];
   /** What was due by then had to be decided. By the database's clock. */
@@ -102,15 +103,16 @@ export class Stage implements AsyncDisposable {
       { script: NODE, onLine: (line: Line) => this.diary.hear(name, line) },
     );
     this.nodes.push(replica);
+    this.#names.set(replica, name);
     return replica;
   }
 
-  /** Until each node is running and every kind of job has run. */
+  /** Until each node is running and every job has run; from its beginning on every write of the ledger is judged. */
   async warmUp(): Promise<void> {
     await recordTransitions(this.place.url);
     await Promise.all(this.nodes.map((node) => node.waitFor(({ state }) => state === 'running', 'running')));
     await this.goOn(2);
-    await this.diary.runAfter(0, 'shaky', GIVE_UP_MS);
+    for (const job of ['every-fire', 'slow', 'careful', 'shaky']) await this.diary.runAfter(0, job, GIVE_UP_MS);
   }
 
   /** Until `count` more fires of the job that fires each second have run. */
@@ -163,6 +165,11 @@ export class Stage implements AsyncDisposable {
   /** Until the run that `node` is at, of `jobId`, has started there just now. */
   async untilAtWork(node: string, jobId: string): Promise<DiaryRun> {
     return await this.diary.runAfter(performance.now(), jobId, GIVE_UP_MS, node);
+  }
+
+  /** Of the nodes that left, or will leave, in good order. */
+  get namesInOrder(): string[] {
+    return this.nodes.filter((node) => !this.killed.has(node)).map((node) => this.#names.get(node) ?? '');
   }
 
   /** What the nodes said last. */

@@ -16,10 +16,11 @@ export interface StageVerdict {
   findings: string;
 }
 
-export async function judgeStage({ place, diary, endedAt }: Stage): Promise<StageVerdict> {
+export async function judgeStage(stage: Stage): Promise<StageVerdict> {
+  const { place, diary, endedAt } = stage;
   const schedule = await readSchedule(place.url);
   const verdict = judgeSchedule({ ...schedule, runs: diary.runs, until: endedAt });
-  const broken = await brokenPromises(place.url);
+  const broken = [...(await brokenPromises(place.url)), ...(await leftRunning(stage))];
   const { missed, doubled, overlapping } = verdict;
   return {
     runs: diary.runs.length,
@@ -34,6 +35,16 @@ export async function judgeStage({ place, diary, endedAt }: Stage): Promise<Stag
 
 function othersOf({ extra, early, late, staleEpoch, impossible, unfinished }: ScheduleVerdict): number {
   return [extra, early, late, staleEpoch, impossible, unfinished].flat().length;
+}
+
+/** A node that leaves in good order has written how its runs ended, or given them back. */
+async function leftRunning({ place, namesInOrder }: Stage): Promise<string[]> {
+  const rows = await query<{ id: string; node: string }>(
+    place.url,
+    `SELECT id, node_name AS node FROM scheduler.job_execution WHERE status = 'running' AND node_name = ANY($1)`,
+    [namesInOrder],
+  );
+  return rows.map(({ id, node }) => `execution ${id} is running on ${node}, which has left`);
 }
 
 /** Customers without a reminder and reminders without a customer: both were written in one transaction. */

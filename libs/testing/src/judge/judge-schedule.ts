@@ -50,7 +50,7 @@ export function judgeSchedule(input: JudgeInput): ScheduleVerdict {
     }),
     ...executions.flatMap((execution) => judgeState(execution, attemptsOf.get(execution.id) ?? [], input)),
     ...judgeTransitions(transitions ?? [], isClockSet),
-    ...judgeRecordedRuns(byId, runs, transitions, isClockSet),
+    ...judgeRecordedRuns(byId, input.runs, transitions, isClockSet),
   ];
   const counts = { jobs: jobs.length, executions: executions.length, runs: runs.length };
   return verdictOf(findings, { ...counts, transitions: transitions?.length ?? 0 });

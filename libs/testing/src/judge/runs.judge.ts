@@ -13,10 +13,11 @@ const SETTLED: readonly string[] = ['succeeded', 'failed'];
  */
 export function judgeRecordedRuns(
   executions: ReadonlyMap<string, JudgedExecution>,
-  runs: readonly HandlerRun[],
+  runs: readonly HandlerRun[] | undefined,
   transitions: readonly Transition[] | undefined,
   isClockSet: boolean,
 ): Finding[] {
+  if (runs === undefined) return [];
   const findings: Finding[] = [];
   const ends = transitions && grouped(transitions.filter(isEnd), ({ executionId }) => executionId);
   for (const [id, ofExecution] of grouped(runs, ({ executionId }) => executionId)) {
@@ -35,7 +36,7 @@ export function judgeRecordedRuns(
     if (isClockSet) continue;
     findings.push(...judgeEnd(execution, ofExecution, ends?.get(id)?.at(-1)?.at ?? execution.finishedAt));
   }
-  return runs.length === 0 ? findings : [...findings, ...withoutRun(executions, runs)];
+  return [...findings, ...withoutRun(executions, runs)];
 }
 
 /** Only a handler can make its execution succeed. */

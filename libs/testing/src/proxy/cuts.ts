@@ -43,6 +43,9 @@ export class Cuts {
 
   /** Resolves to the statement's text when the connection has been cut. */
   add({ match, side, occurrence = 1 }: CutOptions): Promise<string> {
+    if (!Number.isInteger(occurrence) || occurrence < 1) {
+      throw new RangeError(`occurrence is ${occurrence}. Give a whole number, 1 for the first.`);
+    }
     const matches = (text: string): boolean =>
       typeof match === 'string' ? text.includes(match) : text.search(match) >= 0;
     return this.#wait({ side, matches, left: occurrence, description: `matches ${String(match)}` });

@@ -40,6 +40,7 @@ export class FlakyProxy {
   #refusing = false;
   #silentForNew = false;
   #portClosed = false;
+  #isOver = false;
 
   private constructor(server: Server, options: FlakyProxyOptions) {
     const { target } = options;
@@ -54,7 +55,7 @@ export class FlakyProxy {
     server.on('connection', (client) => this.#accept(client));
     // Only listening again can fail: while the port was closed, the system may have lent it to somebody else.
     server.on('error', () => setTimeout(() => this.#listen(), LISTEN_AGAIN_MS));
-    server.on('listening', () => this.#portClosed && server.close());
+    server.on('listening', () => (this.#isOver || this.#portClosed) && server.close());
   }
 
   /** Listens on a free port of 127.0.0.1. */
@@ -178,7 +179,7 @@ export class FlakyProxy {
 
   /** Stops listening and resets what is open. */
   async close(): Promise<void> {
-    this.#portClosed = true;
+    this.#isOver = true;
     this.#cuts.close();
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.reset();
@@ -190,7 +191,7 @@ export class FlakyProxy {
   }
 
   #listen(): void {
-    if (!this.#portClosed && !this.#server.listening) this.#server.listen(this.port, HOST);
+    if (!this.#isOver && !this.#portClosed && !this.#server.listening) this.#server.listen(this.port, HOST);
   }
 
   #accept(client: Socket): void {
