@@ -54,6 +54,7 @@ export const CONFIGURATIONS: readonly { name: string; bounds: Bounds }[] = [
 /** Minutes and gigabytes: `VIGIL_PROTOCOL=large`. */
 export const LARGE: readonly { name: string; bounds: Bounds }[] = [
   { name: 'two jobs and a lost answer', bounds: world({ jobs: [RERUN, ABANDON], faults: 1, kinds: ['lost-answer'] }) },
+  { name: 'two jobs and a crash', bounds: world({ jobs: [RERUN, ABANDON], faults: 1, kinds: ['crash'] }) },
   { name: 'a shutdown, and one fault of any kind', bounds: world({ faults: 1, shutdowns: 1 }) },
   { name: 'two faults of any kind', bounds: world({ jobs: [ONE_INSTANT], faults: 2 }) },
 ];
