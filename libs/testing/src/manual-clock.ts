@@ -16,13 +16,14 @@ const MOST_WAKES_AT_ONE_MOMENT = 100_000;
 export class ManualClock implements Clock {
   #sleepers: Sleeper[] = [];
   #monotonicMs = 0;
-  #wallMs: number;
+  /** Between the wall clock and the monotonic one: a sum of sleeps of parts of a millisecond would go astray. */
+  #offsetMs: number;
   #advancing = false;
 
   /** @param start what the wall clock shows at first; default 2026-01-01T00:00:00Z */
   constructor(start: Date | string = '2026-01-01T00:00:00Z') {
-    this.#wallMs = new Date(start).getTime();
-    if (Number.isNaN(this.#wallMs)) throw new RangeError(`"${String(start)}" is no date. Give an ISO 8601 date.`);
+    this.#offsetMs = new Date(start).getTime();
+    if (Number.isNaN(this.#offsetMs)) throw new RangeError(`"${String(start)}" is no date. Give an ISO 8601 date.`);
   }
 
   /** How many sleep now. */
@@ -31,7 +32,7 @@ export class ManualClock implements Clock {
   }
 
   now(): Date {
-    return new Date(this.#wallMs);
+    return new Date(this.#offsetMs + this.#monotonicMs);
   }
 
   monotonicMs(): number {
@@ -71,7 +72,7 @@ export class ManualClock implements Clock {
 
   /** The wall clock jumps, forward or (negative) back, as when somebody sets it. Nobody wakes: sleeps are elapsed time. */
   step(ms: number): void {
-    this.#wallMs += ms;
+    this.#offsetMs += ms;
   }
 
   async #advanceTo(targetMs: number): Promise<void> {
@@ -97,7 +98,6 @@ export class ManualClock implements Clock {
   }
 
   #moveTo(monotonicMs: number): void {
-    this.#wallMs += monotonicMs - this.#monotonicMs;
     this.#monotonicMs = monotonicMs;
   }
 }

@@ -69,6 +69,14 @@ describe('A manual clock', () => {
     expect(awake).toBe(true);
   });
 
+  it('shows the exact time after sleeps of parts of a millisecond', async () => {
+    const clock = new ManualClock('2026-01-01T00:00:00Z');
+    const sleepers = Array.from({ length: 1_000 }, (_, index) => clock.sleep((index + 1) / 7));
+    await clock.advance(60_000);
+    await Promise.all(sleepers);
+    expect(clock.now().toISOString()).toBe('2026-01-01T00:01:00.000Z');
+  });
+
   it('refuses to go back, to go two ways at once, and to start at no date', async () => {
     const clock = new ManualClock();
     await expect(clock.advance(-1)).rejects.toThrow(RangeError);
