@@ -1,6 +1,7 @@
 import type { CutSide } from 'nestjs-vigil-testing';
 import { describe, expect, inject, it } from 'vitest';
 
+import { seededRandom } from '../../libs/testing/src/proxy/random.js';
 import { play, type Cut } from './support/cut-scenario.js';
 import { IS_FULL, report } from './support/scenario.js';
 
@@ -69,11 +70,7 @@ function describeFailure({ point, side, findings }: Result): string {
 /** Without repetition; the same for the same seed. */
 function sample<Item>(items: readonly Item[], count: number): Item[] {
   const rest = [...items];
-  let state = SEED;
-  const next = (): number => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
+  const next = seededRandom(SEED);
   return Array.from({ length: Math.min(count, rest.length) }, () =>
     rest.splice(Math.floor(next() * rest.length), 1),
   ).flat();

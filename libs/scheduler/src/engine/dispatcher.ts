@@ -178,7 +178,8 @@ function neverRun(
 
 type FinalVerdict = Exclude<OutcomeVerdict, { kind: 'busy' }>;
 
-function keyOf({ id, leaseEpoch }: JobExecutionEntity): string {
+/** Which claim it is. */
+export function keyOf({ id, leaseEpoch }: JobExecutionEntity): string {
   return leaseKey({ executionId: id, leaseEpoch });
 }
 

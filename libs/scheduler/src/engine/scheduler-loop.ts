@@ -6,10 +6,9 @@ import type { JobExecutionEntity } from '../store/job-execution.entity.js';
 import type { Decisions, JobQuarantine, JobStore, PassSnapshot } from '../store/job-store.js';
 import type { JobEntity } from '../store/job.entity.js';
 import { decide, type DecideContext } from './decide.js';
-import type { Dispatcher } from './dispatcher.js';
+import { keyOf, type Dispatcher } from './dispatcher.js';
 import type { HandlerRegistry } from './handler-registry.js';
 import type { NodeSession } from './node-session.js';
-import { leaseKey } from './outcome-writer.js';
 import type { Service } from './service.js';
 
 /** The loop looks at least this often, should a notification get lost. */
@@ -142,7 +141,7 @@ export class SchedulerLoop implements Service {
     const owned = await store.resolve(session.incarnation, this.#unresolved);
     this.#unresolved = [];
     for (const { execution, job } of owned) {
-      if (known.has(leaseKey({ executionId: execution.id, leaseEpoch: execution.leaseEpoch }))) continue;
+      if (known.has(keyOf(execution))) continue;
       if (job === null) dispatcher.discard(execution);
       else dispatcher.start(execution, job);
       if (execution.cancelRequestedAt !== null) dispatcher.abort(execution.id, 'cancelled');

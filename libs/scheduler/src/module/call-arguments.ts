@@ -2,7 +2,9 @@ import type { EntityManager } from 'typeorm';
 
 import { InvalidJobError } from '../engine/job-settings.js';
 import { notJson } from '../engine/json.js';
+import { ACTIVE_STATUSES, ENDED_STATUSES } from '../store/job-execution.entity.js';
 import type { ExecutionFilter, JobFilter } from '../store/job-store.js';
+import { JOB_STATES } from '../store/job.entity.js';
 import { shown } from '../triggers/instant.js';
 import { strangerIn } from './known-keys.js';
 
@@ -25,18 +27,7 @@ const CALL_KEYS = ['manager', 'reason', 'by'];
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const MOST_ITEMS = 1_000;
 const PAGING = { limit: isLimit, cursor: isText };
-const JOB_STATES = ['active', 'paused', 'finished', 'quarantined'];
-const STATUSES = [
-  'pending',
-  'running',
-  'succeeded',
-  'failed',
-  'missed',
-  'skipped',
-  'cancelled',
-  'timed-out',
-  'abandoned',
-];
+const STATUSES = [...ACTIVE_STATUSES, ...ENDED_STATUSES];
 
 /** `where`: the method, for messages. Throws `InvalidJobError`, as do all below. */
 export function checkId(where: string, id: unknown): asserts id is string {

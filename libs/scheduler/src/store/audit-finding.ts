@@ -6,6 +6,9 @@ export const UNREACHABLE_AFTER_MS = 10 * 365 * 86_400_000;
 /** Jitter apart, a job that sleeps this much longer than until its next run has been put to sleep by nobody. */
 export const ASLEEP_AFTER_MS = 3_600_000;
 
+/** How many findings of one kind an audit reports. */
+export const MOST_OF_A_KIND = 100;
+
 export type ExecutionFinding =
   /** Running, and its owner is nobody, or a node that does not exist. */
   | 'running-unowned'
@@ -44,7 +47,7 @@ export interface Finding {
   capability: string;
 }
 export interface AuditReport {
-  /** At most a hundred of each kind. */
+  /** At most `MOST_OF_A_KIND` of each kind. */
   findings: readonly Finding[];
   /** Capabilities of active jobs that no live node announces. */
   unannounced: readonly string[];

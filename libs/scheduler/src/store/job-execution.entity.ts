@@ -4,8 +4,17 @@ import type { NodeLossPolicy } from './job.entity.js';
 import { NodeEntity } from './node.entity.js';
 
 export type ExecutionKind = 'schedule' | 'manual' | 'backfill';
-export type ExecutionStatus =
-  'pending' | 'running' | 'succeeded' | 'failed' | 'missed' | 'skipped' | 'cancelled' | 'timed-out' | 'abandoned';
+export const ACTIVE_STATUSES = ['pending', 'running'] as const;
+export const ENDED_STATUSES = [
+  'succeeded',
+  'failed',
+  'missed',
+  'skipped',
+  'cancelled',
+  'timed-out',
+  'abandoned',
+] as const;
+export type ExecutionStatus = (typeof ACTIVE_STATUSES | typeof ENDED_STATUSES)[number];
 
 export interface ErrorRecord {
   name: string;

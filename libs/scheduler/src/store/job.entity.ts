@@ -1,6 +1,7 @@
 import { Check, Column, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
 
-export type JobState = 'active' | 'paused' | 'finished' | 'quarantined';
+export const JOB_STATES = ['active', 'paused', 'finished', 'quarantined'] as const;
+export type JobState = (typeof JOB_STATES)[number];
 export type MisfirePolicy = 'coalesce' | 'skip' | 'all';
 export type OverlapPolicy = 'skip' | 'queue-one' | 'queue-all' | 'cancel-running';
 export type NodeLossPolicy = 'rerun' | 'abandon';

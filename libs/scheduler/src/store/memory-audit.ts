@@ -1,5 +1,6 @@
 import {
   ASLEEP_AFTER_MS,
+  MOST_OF_A_KIND,
   UNREACHABLE_AFTER_MS,
   type AuditReport,
   type ExecutionFinding,
@@ -8,20 +9,13 @@ import {
   type JobFinding,
   type Repaired,
 } from './audit-finding.js';
+import { ENDED_STATUSES } from './job-execution.entity.js';
+import { JOB_STATES } from './job.entity.js';
 import type { ExecutionRow, JobRow, MemoryData } from './memory-data.js';
 import { isLeaseOver, takeOver } from './memory-nodes.js';
 
-const ENDS: ReadonlySet<string> = new Set([
-  'succeeded',
-  'failed',
-  'missed',
-  'skipped',
-  'cancelled',
-  'timed-out',
-  'abandoned',
-]);
-const STATES: ReadonlySet<string> = new Set(['active', 'paused', 'finished', 'quarantined']);
-const MOST_OF_A_KIND = 100;
+const ENDS: ReadonlySet<string> = new Set(ENDED_STATUSES);
+const STATES: ReadonlySet<string> = new Set(JOB_STATES);
 
 export function audit(data: MemoryData, now: Date): AuditReport {
   const live = announced(data, now);

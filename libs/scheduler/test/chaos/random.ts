@@ -1,18 +1,13 @@
+import { seededRandom } from '../../../testing/src/proxy/random.js';
+
 /** Chances that are the same for the same seed. */
 export class SeededRandom {
-  #state: number;
+  /** In [0, 1). */
+  readonly next: () => number;
 
   constructor(readonly seed: number) {
-    this.#state = seed | 0;
+    this.next = seededRandom(seed);
   }
-
-  /** In [0, 1), by mulberry32. */
-  next = (): number => {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 
   /** Whole, both ends included. */
   int(from: number, to: number): number {

@@ -8,6 +8,7 @@ import { jobInfo } from '../info.js';
 import type { NodeSession } from '../node-session.js';
 import type { Service } from '../service.js';
 import { jobRepair } from './job-repair.js';
+import { Rounds } from './rounds.js';
 
 const EVERY_MS = 600_000;
 const FIRST_AFTER_MS = 180_000;
@@ -41,23 +42,19 @@ export class Auditor implements Service {
   /** A capability that no live node announces → since when (monotonic). */
   readonly #absentMs = new Map<string, number>();
   #after: string | null = null;
-  #nextMs: number;
+  readonly #rounds: Rounds;
 
   constructor(private readonly parts: AuditorParts) {
-    this.#nextMs = parts.clock.monotonicMs() + this.#jittered(FIRST_AFTER_MS);
+    const { clock } = parts;
+    this.#rounds = new Rounds(clock, this.#jittered(FIRST_AFTER_MS), () => this.#jittered(EVERY_MS));
   }
 
   async run(signal: AbortSignal, succeeded: () => void): Promise<void> {
-    const { clock, session } = this.parts;
-    while (!signal.aborted) {
-      await clock.sleep(Math.max(0, this.#nextMs - clock.monotonicMs()), signal);
-      if (signal.aborted) return;
-      // before anything can fail: what fails is done later, not again and again
-      this.#nextMs = clock.monotonicMs() + this.#jittered(EVERY_MS);
-      await session.ready();
+    await this.#rounds.run(signal, async () => {
+      await this.parts.session.ready();
       await this.#audit(signal);
       succeeded();
-    }
+    });
   }
 
   async #audit(signal: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
 import { ASLEEP_AFTER_MS } from '../../store/audit-finding.js';
-import type { JobEntity } from '../../store/job.entity.js';
+import { JOB_STATES, type JobEntity } from '../../store/job.entity.js';
 import type { JobChange } from '../../store/job-store.js';
 import { wakeAfterJitter } from '../../triggers/jitter.js';
 import { nextFire } from '../../triggers/misfire.js';
@@ -7,7 +7,7 @@ import type { Trigger } from '../../triggers/trigger.js';
 import { onlyInstant } from '../job-draft.js';
 import { describeError } from '../json.js';
 
-const STATES: ReadonlySet<string> = new Set(['active', 'paused', 'finished', 'quarantined']);
+const STATES: ReadonlySet<string> = new Set(JOB_STATES);
 
 /**
  * What mends a job that would never run again; null: nothing is wrong with it, or this node cannot tell. No instant is

@@ -1,21 +1,23 @@
 import {
   ASLEEP_AFTER_MS,
+  MOST_OF_A_KIND,
   UNREACHABLE_AFTER_MS,
   type AuditReport,
   type ExecutionFinding,
   type FindingKind,
 } from '../audit-finding.js';
+import { ACTIVE_STATUSES, ENDED_STATUSES } from '../job-execution.entity.js';
+import { JOB_STATES } from '../job.entity.js';
 import type { Query } from '../lease.js';
 import type { Tables } from '../tables.js';
 
-const MOST_OF_A_KIND = 100;
 /** How many pending executions of a capability are looked at, the oldest: what is stuck grows old. */
 const PENDING_LOOKED_AT = 2_000;
 /** How many jobs one audit looks at. */
 const JOBS_LOOKED_AT = 5_000;
 
-const ENDS = `'{succeeded,failed,missed,skipped,cancelled,timed-out,abandoned}'::text[]`;
-const ACTIVE = `'{pending,running}'::text[]`;
+const ENDS = `'{${ENDED_STATUSES.join()}}'::text[]`;
+const ACTIVE = `'{${ACTIVE_STATUSES.join()}}'::text[]`;
 const FAR = `now() + ${UNREACHABLE_AFTER_MS} * interval '1 ms'`;
 
 /** The first that applies. */
@@ -118,7 +120,7 @@ function suspects(tables: Tables): string {
 /** `j` of the slice, and `live`: whether its capability is announced. */
 function wrongWithJob(): string {
   return `CASE
-    WHEN j.state NOT IN ('active', 'paused', 'finished', 'quarantined') THEN 'job-of-unknown-state'
+    WHEN j.state <> ALL('{${JOB_STATES.join()}}'::text[]) THEN 'job-of-unknown-state'
     WHEN j.state = 'active' AND (j.next_run_at IS NULL OR NOT isfinite(j.next_run_at)) THEN 'job-without-next-run'
     WHEN j.state = 'active' AND (j.wake_at IS NULL OR j.wake_at > greatest(j.next_run_at, now())
       + (j.jitter_ms + ${ASLEEP_AFTER_MS}) * interval '1 ms') THEN 'job-asleep'
