@@ -1,5 +1,5 @@
 import type { DeclaredJob } from '../store/job-store.js';
-import { anchored } from '../triggers/interval.trigger.js';
+import { anchored } from '../triggers/built-in.js';
 import { parseTrigger } from '../triggers/trigger-spec.js';
 import type { Trigger } from '../triggers/trigger.js';
 import type { JobEntity } from '../store/job.entity.js';

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 
 import type { JobEntity } from '../store/job.entity.js';
-import { anchored } from '../triggers/interval.trigger.js';
+import { anchored } from '../triggers/built-in.js';
 import { at } from '../triggers/date.trigger.js';
 import { shown } from '../triggers/instant.js';
 import { wakeAfterJitter } from '../triggers/jitter.js';

@@ -1,12 +1,12 @@
-import { CronExpressionParser, type CronExpression } from 'cron-parser';
+import { CronExpressionParser } from 'cron-parser';
 import cronstrue from 'cronstrue';
 import { BoundedCache } from './bounded-cache.js';
-import { EARLIEST_MS, LATEST_MS, shown } from './instant.js';
+import { CronWallTimes } from './cron-wall-times.js';
+import { shown } from './instant.js';
 import { InvalidTriggerError } from './trigger.js';
-import type { WallTimes } from './wall-clock.js';
 
 const LONGEST_EXPRESSION = 1000;
-const EXPRESSIONS_KEPT = 1000;
+const EXPRESSIONS_KEPT = 5000;
 const HOW_TO =
   'Write five fields (minute, hour, day of month, month, day of week), or six with the second first: "0 30 7 * * 1-5".';
 
@@ -24,72 +24,64 @@ const NICKNAMES: ReadonlyMap<string, string> = new Map([
   ['@weekends', '0 0 0 * * 0,6'],
 ]);
 
-const expressions = new BoundedCache<CronWallTimes>(EXPRESSIONS_KEPT);
+const expressions = new BoundedCache<CronExpression>(EXPRESSIONS_KEPT);
 
-/** The wall-clock times an expression names, with no zone: cron-parser works in UTC here, where every day has 24 hours. */
-export class CronWallTimes implements WallTimes {
-  /** Whether the hour field leaves out some hour of the day. */
-  readonly restrictsHours: boolean;
+/** An expression that was read: which wall-clock times it names, and how it sounds in words. */
+export class CronExpression {
+  #words: string | null = null;
 
   constructor(
-    readonly expression: string,
-    private readonly parsed: CronExpression,
-  ) {
-    this.restrictsHours = parsed.fields.hour.values.length < 24;
-  }
+    /** The same for the same times. */
+    readonly key: string,
+    readonly text: string,
+    readonly walls: CronWallTimes,
+    private readonly inWords: () => string,
+  ) {}
 
-  next(wallMs: number): number | null {
-    if (wallMs > LATEST_MS) return null;
-    return this.#find(Math.max(wallMs, EARLIEST_MS - 1), () => this.parsed.next().getTime());
-  }
-
-  previous(wallMs: number): number | null {
-    if (wallMs < EARLIEST_MS) return null;
-    return this.#find(Math.min(wallMs, LATEST_MS + 1), () => this.parsed.prev().getTime());
-  }
-
-  /** In words. Names, `H` and `?` are resolved first, because cronstrue reads `?` in some places as a sign of a year field. */
+  /** In words. */
   describe(): string {
-    try {
-      const resolved = this.parsed.stringify(true).replaceAll('?', '*');
-      const words = cronstrue.toString(resolved, { use24HourTimeFormat: true, throwExceptionOnParseError: true });
-      return words.includes('undefined') ? this.expression : words;
-    } catch {
-      return this.expression;
-    }
-  }
-
-  /** The parser keeps its place: it is set anew each time, which also makes it safe to share. It throws when it finds nothing. */
-  #find(fromMs: number, step: () => number): number | null {
-    try {
-      this.parsed.reset(new Date(fromMs));
-      return step();
-    } catch {
-      return null;
-    }
+    this.#words ??= this.inWords();
+    return this.#words;
   }
 }
 
-/** Parsed once and shared by the triggers with the same text. `H` is drawn from `hashSeed`. */
-export function cronWallTimes(expression: unknown, hashSeed?: string): CronWallTimes {
-  if (typeof expression !== 'string') throw notCron(expression, 'It is not text.');
-  if (expression.length > LONGEST_EXPRESSION) {
-    throw notCron(expression, `It has ${expression.length} characters; ${LONGEST_EXPRESSION} are allowed.`);
+/** Read once and shared by the triggers with the same text. `H` is drawn from `hashSeed`. */
+export function cronExpression(text: unknown, hashSeed?: string): CronExpression {
+  if (typeof text !== 'string') throw notCron(text, 'It is not text.');
+  if (text.length > LONGEST_EXPRESSION) {
+    throw notCron(text, `It has ${text.length} characters; ${LONGEST_EXPRESSION} are allowed.`);
   }
-  return expressions.get(`${hashSeed ?? expression}\n${expression}`, () => parse(expression, hashSeed ?? expression));
+  const seed = hashSeed ?? text;
+  const key = `${seed}\n${text}`;
+  return expressions.get(key, () => read(key, text, seed));
 }
 
-function parse(expression: string, hashSeed: string): CronWallTimes {
-  const fields = fieldsOf(expression);
-  let walls: CronWallTimes;
+function read(key: string, text: string, hashSeed: string): CronExpression {
+  const fields = fieldsOf(text);
+  const parse = () => CronExpressionParser.parse(fields, { tz: 'UTC', hashSeed });
+  const walls = wallTimesOf(text, parse);
+  if (walls.next(Date.UTC(2000, 0, 1)) === null) throw neverFires(text);
+  return new CronExpression(key, text, walls, () => wordsOf(text, parse));
+}
+
+function wallTimesOf(text: string, parse: () => ReturnType<typeof CronExpressionParser.parse>): CronWallTimes {
   try {
-    walls = new CronWallTimes(expression, CronExpressionParser.parse(fields, { tz: 'UTC', hashSeed }));
+    return new CronWallTimes(parse().fields);
   } catch (error) {
-    if (/explicit day of month/.test(String(error))) throw neverFires(expression);
-    throw notCron(expression, `${error instanceof Error ? error.message : String(error)}.`, error);
+    if (/explicit day of month/.test(String(error))) throw neverFires(text);
+    throw notCron(text, `${error instanceof Error ? error.message : String(error)}.`, error);
   }
-  if (walls.next(Date.UTC(2000, 0, 1)) === null) throw neverFires(expression);
-  return walls;
+}
+
+/** Names, `H` and `?` are resolved first, because cronstrue reads `?` in some places as a sign of a year field. */
+function wordsOf(text: string, parse: () => ReturnType<typeof CronExpressionParser.parse>): string {
+  try {
+    const resolved = parse().stringify(true).replaceAll('?', '*');
+    const words = cronstrue.toString(resolved, { use24HourTimeFormat: true, throwExceptionOnParseError: true });
+    return words.includes('undefined') ? text : words;
+  } catch {
+    return text;
+  }
 }
 
 function fieldsOf(expression: string): string {

@@ -1,9 +1,13 @@
 import { Bounds, type BoundsOptions } from './bounds.js';
-import { cronWallTimes, type CronWallTimes } from './cron-expression.js';
+import { BoundedCache } from './bounded-cache.js';
+import { BUILT_IN, type BuiltInTrigger } from './built-in.js';
+import { cronExpression, type CronExpression } from './cron-expression.js';
+import { checkedRule, DEFAULT_RULE } from './dst-rule.js';
 import { onlyKeys } from './plain-object.js';
 import { shown } from './instant.js';
+import { Timeline } from './timeline.js';
 import { InvalidTriggerError, type DstRule, type Trigger } from './trigger.js';
-import { EVERY_MATCH, lastFire, nextFire } from './wall-clock.js';
+import { EVERY_MATCH, type Grid, type SkippedTime } from './wall-clock.js';
 import { zoneNamed, type Zone } from './zone.js';
 
 export interface CronOptions extends BoundsOptions {
@@ -15,41 +19,49 @@ export interface CronOptions extends BoundsOptions {
   hashSeed?: string;
 }
 
-const DEFAULT_RULE = { gap: 'shift', fold: 'first' } as const satisfies Required<DstRule>;
-const CHOICES = { gap: ['shift', 'next', 'skip'], fold: ['first', 'second', 'both'] } as const;
+const TIMELINES_KEPT = 5_000;
+/** Jobs with the same expression, zone and rule share their answers. */
+const timelines = new BoundedCache<Timeline>(TIMELINES_KEPT);
 
 /** A schedule by the wall clock. */
-class CronTrigger implements Trigger {
-  readonly #rule: Required<DstRule>;
+class CronTrigger implements BuiltInTrigger {
+  readonly [BUILT_IN] = true;
+  readonly isOnWholeSeconds = true;
 
   constructor(
-    private readonly walls: CronWallTimes,
+    private readonly expression: CronExpression,
     private readonly zone: Zone,
+    private readonly timeline: Timeline,
     private readonly options: CronOptions,
     private readonly bounds: Bounds,
-  ) {
-    this.#rule = walls.restrictsHours ? { ...DEFAULT_RULE, ...options.dst } : EVERY_MATCH;
-  }
+  ) {}
 
   nextAfter(after: Date): Date | null {
-    return this.bounds.nextAfter(after, (ms) => nextFire(this.zone, this.walls, this.#rule, ms));
+    return this.bounds.nextAfter(after, (ms) => this.timeline.next(ms));
   }
 
   lastAtOrBefore(at: Date, notBefore: Date): Date | null {
-    return this.bounds.lastAtOrBefore(at, notBefore, (ms, floor) =>
-      lastFire(this.zone, this.walls, this.#rule, ms, floor),
-    );
+    return this.bounds.lastAtOrBefore(at, notBefore, (ms, floor) => this.timeline.last(ms, floor));
+  }
+
+  unbrokenUntil(ms: number, gridMs: Grid): number {
+    return Math.min(this.timeline.unbrokenUntil(ms, gridMs), this.bounds.endMs);
+  }
+
+  skipped(afterMs: number, untilMs: number): Iterable<SkippedTime> {
+    const { startMs, endMs } = this.bounds;
+    return this.timeline.skipped(Math.max(afterMs, startMs - 1), Math.min(untilMs, endMs));
   }
 
   describe(): string {
-    return `${this.walls.describe()} (${this.zone.name})${this.bounds.describe()}`;
+    return `${this.expression.describe()} (${this.zone.name})${this.bounds.describe()}`;
   }
 
   toJSON(): object {
     const { dst, hashSeed } = this.options;
     return {
       kind: 'cron',
-      expression: this.walls.expression,
+      expression: this.expression.text,
       timeZone: this.zone.name,
       ...(dst !== undefined && { dst }),
       ...(hashSeed !== undefined && { hashSeed }),
@@ -82,19 +94,10 @@ export function cron(expression: string, options: CronOptions = {}): Trigger {
     );
   }
   const dst = checkedRule(options.dst);
-  const walls = cronWallTimes(expression, hashSeed);
-  return new CronTrigger(walls, zoneNamed(timeZone), { dst, hashSeed }, new Bounds(options));
-}
-
-/** Only what was given, so that the trigger's JSON says no more than its author did. */
-function checkedRule(rule: DstRule | undefined): DstRule | undefined {
-  if (rule === undefined) return undefined;
-  onlyKeys(rule, ['gap', 'fold'], 'dst');
-  const given = Object.entries(rule).filter(([, value]) => value !== undefined);
-  for (const key of ['gap', 'fold'] as const) {
-    const choices: readonly unknown[] = CHOICES[key];
-    if (rule[key] === undefined || choices.includes(rule[key])) continue;
-    throw new InvalidTriggerError(`dst.${key} is ${shown(rule[key])}. Write one of ${choices.map(shown).join(', ')}.`);
-  }
-  return given.length === 0 ? undefined : (Object.fromEntries(given) as DstRule);
+  const read = cronExpression(expression, hashSeed);
+  const zone = zoneNamed(timeZone);
+  const rule = read.walls.restrictsHours ? { ...DEFAULT_RULE, ...dst } : EVERY_MATCH;
+  const key = [read.key, zone.name, rule.gap, rule.fold].join('\n');
+  const timeline = timelines.get(key, () => new Timeline(zone, read.walls, rule));
+  return new CronTrigger(read, zone, timeline, { dst, hashSeed }, new Bounds(options));
 }

@@ -1,9 +1,15 @@
+import { BUILT_IN, type BuiltInTrigger } from './built-in.js';
 import { millisecondsOf, readInstant } from './instant.js';
 import type { Trigger } from './trigger.js';
 
 /** One instant. */
-class DateTrigger implements Trigger {
-  constructor(private readonly instantMs: number) {}
+class DateTrigger implements BuiltInTrigger {
+  readonly [BUILT_IN] = true;
+  readonly isOnWholeSeconds: boolean;
+
+  constructor(private readonly instantMs: number) {
+    this.isOnWholeSeconds = instantMs % 1_000 === 0;
+  }
 
   nextAfter(after: Date): Date | null {
     return millisecondsOf(after, 'after') < this.instantMs ? new Date(this.instantMs) : null;

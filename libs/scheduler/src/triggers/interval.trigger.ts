@@ -1,5 +1,6 @@
 import prettyMilliseconds from 'pretty-ms';
 import { Bounds, type BoundsOptions } from './bounds.js';
+import { BUILT_IN, type BuiltInTrigger } from './built-in.js';
 import { durationMs } from './duration.js';
 import { readInstant } from './instant.js';
 import { onlyKeys } from './plain-object.js';
@@ -10,13 +11,9 @@ export interface IntervalOptions extends BoundsOptions {
   anchor?: Date;
 }
 
-/** A trigger whose fires are counted from an instant that may be given later. */
-interface Anchorable extends Trigger {
-  withAnchor(anchor: Date): Trigger;
-}
-
 /** A schedule by elapsed time. */
-class IntervalTrigger implements Anchorable {
+class IntervalTrigger implements BuiltInTrigger {
+  readonly [BUILT_IN] = true;
   readonly #anchorMs: number | null;
 
   constructor(
@@ -26,6 +23,10 @@ class IntervalTrigger implements Anchorable {
     private readonly bounds: Bounds,
   ) {
     this.#anchorMs = anchor === undefined ? bounds.givenStartMs : readInstant(anchor, 'anchor');
+  }
+
+  get isOnWholeSeconds(): boolean {
+    return this.intervalMs % 1_000 === 0 && (this.#anchorMs ?? 0) % 1_000 === 0;
   }
 
   nextAfter(after: Date): Date | null {
@@ -73,17 +74,4 @@ export function every(duration: Duration, options: IntervalOptions = {}): Trigge
   const intervalMs = durationMs(duration);
   onlyKeys(options, ['anchor', 'startAt', 'endAt'], 'The options of every()');
   return new IntervalTrigger(duration, intervalMs, options.anchor, new Bounds(options));
-}
-
-/**
- * Binds the anchor of an interval that has none, so that `every('15m')` fires 15 minutes after `anchor` (of a job, its
- * creation). Any other trigger is returned as it is.
- * @throws InvalidTriggerError when `anchor` is not a valid Date.
- */
-export function anchored(trigger: Trigger, anchor: Date): Trigger {
-  return isAnchorable(trigger) ? trigger.withAnchor(anchor) : trigger;
-}
-
-function isAnchorable(trigger: Trigger): trigger is Anchorable {
-  return 'withAnchor' in trigger && typeof trigger.withAnchor === 'function';
 }

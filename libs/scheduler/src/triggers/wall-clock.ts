@@ -7,10 +7,25 @@ export interface WallTimes {
   next(wallMs: number): number | null;
   /** The last one strictly before. */
   previous(wallMs: number): number | null;
+  /**
+   * How far the times go on from `wallMs` with one each `gridMs`: the last of them, or an earlier one; `wallMs` itself
+   * where the next is missing already.
+   */
+  unbrokenUntil(wallMs: number, gridMs: Grid): number;
+}
+/** How far apart fires are looked at: each millisecond, or each whole second. */
+export type Grid = 1 | 1_000;
+
+/** A wall-clock time that a change of the clocks skipped. */
+export interface SkippedTime {
+  /** When it runs instead, or would have with the offset before the change. */
+  readonly atMs: number;
+  /** It does not run: the rule says so, or another time runs at that instant. */
+  readonly isDropped: boolean;
 }
 
 /** The search gives up this far from where it began. The rarest day of a calendar, a 29 February that is a given day of the week, comes within 40 years. */
-const SEARCH_MS = 50 * 366 * 86_400_000;
+export const SEARCH_MS = 50 * 366 * 86_400_000;
 /** No zone has ever been further from UTC. An instant and its wall clock are never further apart. */
 const LARGEST_OFFSET_MS = 16 * 3_600_000;
 
@@ -52,6 +67,50 @@ export function lastFire(
     at = Math.min(period.startMs - 1, wall + LARGEST_OFFSET_MS);
   }
   return null;
+}
+
+/** How far the fires go on from the one at `ms` with one each `gridMs`: the last instant of the stretch, or an earlier one. */
+export function unbrokenUntil(zone: Zone, walls: WallTimes, rule: Required<DstRule>, ms: number, gridMs: Grid): number {
+  const period = zone.periodAt(ms);
+  const { from, to } = wallsOf(period, rule);
+  const wall = ms + period.offsetMs;
+  if (wall < from || wall >= to) return ms;
+  return Math.min(walls.unbrokenUntil(wall, gridMs), to - 1) - period.offsetMs;
+}
+
+/** What the changes of the clocks in (`afterMs`, `untilMs`] make of the times they skip, in order. */
+export function* skippedTimes(
+  zone: Zone,
+  walls: WallTimes,
+  rule: Required<DstRule>,
+  afterMs: number,
+  untilMs: number,
+): Generator<SkippedTime> {
+  const until = Math.min(untilMs, afterMs + SEARCH_MS);
+  for (let period = zone.periodAt(afterMs); ; period = zone.periodAt(period.endMs)) {
+    yield* skippedAt(period, walls, rule, afterMs, until);
+    if (period.endMs > until) return;
+  }
+}
+
+function* skippedAt(
+  period: Period,
+  walls: WallTimes,
+  { gap }: Required<DstRule>,
+  afterMs: number,
+  untilMs: number,
+): Generator<SkippedTime> {
+  const { startMs, endMs, offsetMs, offsetBeforeMs } = period;
+  const to = Math.min(startMs + offsetMs, endMs + offsetBeforeMs);
+  let latestMs = -Infinity;
+  let wall = offsetMs > offsetBeforeMs ? walls.next(startMs + offsetBeforeMs - 1) : null;
+  for (; wall !== null && wall < to; wall = walls.next(wall)) {
+    const atMs = gap === 'next' ? startMs : wall - offsetBeforeMs;
+    if (atMs > untilMs) return;
+    const isTaken = atMs === latestMs || walls.next(atMs + offsetMs - 1) === atMs + offsetMs;
+    if (atMs > afterMs) yield { atMs, isDropped: gap === 'skip' || isTaken };
+    latestMs = atMs;
+  }
 }
 
 function nextWithin(period: Period, walls: WallTimes, rule: Required<DstRule>, after: number): number | null {

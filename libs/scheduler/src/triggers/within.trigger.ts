@@ -1,9 +1,21 @@
 import { Bounds, type BoundsOptions } from './bounds.js';
-import { anchored } from './interval.trigger.js';
+import {
+  anchored,
+  BUILT_IN,
+  isOnWholeSeconds,
+  nextWithin,
+  skippedOf,
+  unbrokenUntil,
+  type BuiltInTrigger,
+  type Steps,
+} from './built-in.js';
 import type { Trigger } from './trigger.js';
+import type { Grid, SkippedTime } from './wall-clock.js';
 
 /** Another trigger's fires, between two instants. */
-class WithinTrigger implements Trigger {
+class WithinTrigger implements BuiltInTrigger {
+  readonly [BUILT_IN] = true;
+
   constructor(
     private readonly trigger: Trigger,
     private readonly bounds: Bounds,
@@ -27,6 +39,24 @@ class WithinTrigger implements Trigger {
 
   toJSON(): object {
     return { kind: 'within', trigger: this.trigger.toJSON(), ...this.bounds.toJSON() };
+  }
+
+  get isOnWholeSeconds(): boolean {
+    return isOnWholeSeconds(this.trigger);
+  }
+
+  nextWithin(afterMs: number, untilMs: number, steps: Steps): number | null {
+    const { startMs, endMs } = this.bounds;
+    return nextWithin(this.trigger, Math.max(afterMs, startMs - 1), Math.min(untilMs, endMs), steps);
+  }
+
+  unbrokenUntil(ms: number, gridMs: Grid): number {
+    return Math.min(unbrokenUntil(this.trigger, ms, gridMs), this.bounds.endMs);
+  }
+
+  skipped(afterMs: number, untilMs: number): Iterable<SkippedTime> {
+    const { startMs, endMs } = this.bounds;
+    return skippedOf(this.trigger, Math.max(afterMs, startMs - 1), Math.min(untilMs, endMs));
   }
 
   withAnchor(anchor: Date): Trigger {

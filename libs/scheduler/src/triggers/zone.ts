@@ -15,20 +15,29 @@ export interface Period {
 }
 
 const ZONES_KEPT = 256;
-const PERIODS_KEPT = 32;
+const PERIODS_KEPT = 256;
 const zones = new BoundedCache<Zone>(ZONES_KEPT);
 
 /** A time zone of the IANA database, with the periods that were asked for lately. */
 export class Zone {
   readonly #periods: Period[] = [];
+  #latest: Period | null = null;
 
   constructor(readonly name: string) {}
 
   /** The period that contains the instant. */
   periodAt(ms: number): Period {
-    const known = this.#periods.findLast((period) => period.startMs <= ms && ms < period.endMs);
-    if (known) return known;
-    const period = this.#lookUp(ms);
+    if (this.#latest === null || ms < this.#latest.startMs || ms >= this.#latest.endMs) {
+      this.#latest = this.#known(ms) ?? this.#remember(this.#lookUp(ms));
+    }
+    return this.#latest;
+  }
+
+  #known(ms: number): Period | undefined {
+    return this.#periods.findLast((period) => period.startMs <= ms && ms < period.endMs);
+  }
+
+  #remember(period: Period): Period {
     this.#periods.push(period);
     if (this.#periods.length > PERIODS_KEPT) this.#periods.shift();
     return period;

@@ -5,7 +5,8 @@ import { draftJob, newJobRow } from '../../src/engine/job-draft.js';
 import type { JobSettings } from '../../src/engine/job-settings.js';
 import type { JobEntity } from '../../src/store/job.entity.js';
 import type { Decisions, JobSnapshot } from '../../src/store/job-store.js';
-import { anchored, every } from '../../src/triggers/interval.trigger.js';
+import { anchored } from '../../src/triggers/built-in.js';
+import { every } from '../../src/triggers/interval.trigger.js';
 import type { Duration } from '../../src/triggers/trigger.js';
 
 const CREATED = new Date('2026-01-01T00:00:00.000Z');

@@ -1,0 +1,92 @@
+import { nextFire } from './misfire.js';
+import { InvalidTriggerError, type Trigger } from './trigger.js';
+import type { Grid, SkippedTime } from './wall-clock.js';
+
+/** A user's own trigger may have methods of any name: ours are known by this. */
+export const BUILT_IN: unique symbol = Symbol('built-in trigger');
+
+/** What our triggers tell those that are made of them, beside the port. What one does not tell, nobody relies on. */
+export interface BuiltInTrigger extends Trigger {
+  readonly [BUILT_IN]: true;
+  /** The first fire in (`afterMs`, `untilMs`], of a trigger that asks others. */
+  nextWithin?(afterMs: number, untilMs: number, steps: Steps): number | null;
+  /** Every fire is at a whole second. */
+  readonly isOnWholeSeconds?: boolean;
+  /** How far the fires go on from the one at `ms` with one each `gridMs`: the last instant of the stretch, or an earlier one. */
+  unbrokenUntil?(ms: number, gridMs: Grid): number;
+  /** What the changes of the clocks in (`afterMs`, `untilMs`] make of the times they skip, in order. */
+  skipped?(afterMs: number, untilMs: number): Iterable<SkippedTime>;
+  /** The same, counted from `anchor` where nothing else was given. */
+  withAnchor?(anchor: Date): Trigger;
+}
+
+/** What one answer of a trigger may cost that is made of others: so many times one of them is asked. */
+const MOST_STEPS = 10_000;
+
+/** The steps that are left for one answer, however deep the triggers are nested. */
+export class Steps {
+  #left = MOST_STEPS;
+
+  constructor(private readonly trigger: Trigger) {}
+
+  take(afterMs: number): void {
+    this.#left -= 1;
+    if (this.#left >= 0) return;
+    throw new InvalidTriggerError(
+      `The trigger "${this.trigger.describe()}" was asked for a fire, and after ${MOST_STEPS} steps, at ` +
+        `${new Date(afterMs).toISOString()}, there was none yet. Its parts leave nothing, or hardly ever agree. Give ` +
+        'intervals an anchor on which the others fire too, and leave out whole days with days().',
+    );
+  }
+}
+
+export function asBuiltIn(trigger: Trigger): BuiltInTrigger | null {
+  return BUILT_IN in trigger ? (trigger as BuiltInTrigger) : null;
+}
+
+/** The first fire of any trigger in (`afterMs`, `untilMs`]. */
+export function nextWithin(trigger: Trigger, afterMs: number, untilMs: number, steps: Steps): number | null {
+  const own = asBuiltIn(trigger);
+  if (own?.nextWithin) return own.nextWithin(afterMs, untilMs, steps);
+  steps.take(afterMs);
+  const fire = nextFire(trigger, new Date(afterMs))?.getTime() ?? null;
+  return fire === null || fire > untilMs ? null : fire;
+}
+
+/** The last fire in (`notBeforeMs`, `atMs`], of a trigger that only looks forward: halved in, not stepped through. */
+export function lastByHalving(
+  next: (afterMs: number, untilMs: number) => number | null,
+  atMs: number,
+  notBeforeMs: number,
+): number | null {
+  let last = next(notBeforeMs, atMs);
+  let untilMs = atMs;
+  while (last !== null && last < untilMs) {
+    const middle: number = last + Math.floor((untilMs - last) / 2);
+    const fire = next(middle, atMs);
+    if (fire === null) untilMs = middle;
+    else last = fire;
+  }
+  return last;
+}
+
+export function isOnWholeSeconds(trigger: Trigger): boolean {
+  return asBuiltIn(trigger)?.isOnWholeSeconds === true;
+}
+
+export function unbrokenUntil(trigger: Trigger, ms: number, gridMs: Grid): number {
+  return asBuiltIn(trigger)?.unbrokenUntil?.(ms, gridMs) ?? ms;
+}
+
+export function skippedOf(trigger: Trigger, afterMs: number, untilMs: number): Iterable<SkippedTime> {
+  return asBuiltIn(trigger)?.skipped?.(afterMs, untilMs) ?? [];
+}
+
+/**
+ * Binds the anchor of an interval that has none, so that `every('15m')` fires 15 minutes after `anchor` (of a job, its
+ * creation), also within another trigger. Any other trigger is returned as it is.
+ * @throws InvalidTriggerError when `anchor` is not a valid Date.
+ */
+export function anchored(trigger: Trigger, anchor: Date): Trigger {
+  return asBuiltIn(trigger)?.withAnchor?.(anchor) ?? trigger;
+}
