@@ -4,6 +4,10 @@
 export { cron, type CronOptions } from './triggers/cron.trigger.js';
 export { every, type IntervalOptions } from './triggers/interval.trigger.js';
 export { at } from './triggers/date.trigger.js';
+export { calendar, type CalendarInterval, type CalendarOptions } from './triggers/calendar.trigger.js';
+export { days, type DaysOptions, type Weekday } from './triggers/days.trigger.js';
+export { allOf, anyOf, except } from './triggers/combined.trigger.js';
+export type { NextRun } from './triggers/next-runs.js';
 export { parseTrigger } from './triggers/trigger-spec.js';
 export { InvalidTriggerError, type DstRule, type Duration, type Trigger } from './triggers/trigger.js';
 

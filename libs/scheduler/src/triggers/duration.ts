@@ -51,6 +51,6 @@ function isoDuration(text: string): Temporal.Duration {
 function noFixedLength(text: string): InvalidTriggerError {
   return new InvalidTriggerError(
     `The duration ${shown(text)} has months or years, which have no fixed length. ` +
-      'Use cron for a schedule by the calendar: "0 0 1 * *" is the first day of every month.',
+      'Use cron for a schedule by the calendar ("0 0 1 * *" is the first day of every month), or calendar({ months: 1 }, …).',
   );
 }

@@ -1,5 +1,8 @@
+import { calendar, type CalendarInterval, type CalendarOptions } from './calendar.trigger.js';
+import { allOf, anyOf, except, notATrigger } from './combined.trigger.js';
 import { cron, type CronOptions } from './cron.trigger.js';
 import { at } from './date.trigger.js';
+import { days, type DaysOptions } from './days.trigger.js';
 import { shown } from './instant.js';
 import { every, type IntervalOptions } from './interval.trigger.js';
 import { onlyKeys } from './plain-object.js';
@@ -37,6 +40,31 @@ const READERS: ReadonlyMap<unknown, { keys: readonly string[]; read: (spec: Spec
         },
       },
     ],
+    [
+      'calendar',
+      {
+        keys: ['every', 'at', 'from', 'timeZone', 'dst'],
+        read: ({ every: interval, ...options }: Spec) =>
+          calendar(interval as CalendarInterval, options as unknown as CalendarOptions),
+      },
+    ],
+    [
+      'days',
+      {
+        keys: ['dates', 'weekdays', 'from', 'to', 'timeZone'],
+        read: (spec: Spec) => days(spec as DaysOptions),
+      },
+    ],
+    ['allOf', { keys: ['triggers'], read: ({ triggers }, where) => allOf(...readAll(triggers, `${where}.triggers`)) }],
+    ['anyOf', { keys: ['triggers'], read: ({ triggers }, where) => anyOf(...readAll(triggers, `${where}.triggers`)) }],
+    [
+      'except',
+      {
+        keys: ['trigger', 'excluded'],
+        read: ({ trigger, excluded }, where) =>
+          except(read(trigger, `${where}.trigger`), ...readAll(excluded, `${where}.excluded`)),
+      },
+    ],
   ]);
 
 /** No schedule nests deeper; a row that does is a mistake or an attack. */
@@ -69,6 +97,11 @@ function read(spec: unknown, where: string): Trigger {
     if (!(error instanceof InvalidTriggerError) || error.message.startsWith(where)) throw error;
     throw new InvalidTriggerError(`${where}: ${error.message}`, { cause: error });
   }
+}
+
+function readAll(specs: unknown, where: string): Trigger[] {
+  if (Array.isArray(specs)) return specs.map((spec, place) => read(spec, `${where}[${place}]`));
+  throw new InvalidTriggerError(`${where}: expected a list of triggers, not ${shown(specs)}.`);
 }
 
 /** The part of a job that says when it runs. */
@@ -135,14 +168,8 @@ function refuseStrays(schedule: Schedule, way: Way | undefined): void {
 }
 
 function ownTrigger(trigger: unknown, bounds: BoundsOptions): Trigger {
-  const missing = ['nextAfter', 'lastAtOrBefore', 'describe', 'toJSON'].find(
-    (method) => typeof (trigger as Spec | null)?.[method] !== 'function',
-  );
-  if (missing !== undefined) {
-    throw new InvalidTriggerError(
-      `"trigger" has no method ${missing}(). Give what cron(), every() or at() returns, or an object with the methods of Trigger.`,
-    );
-  }
+  const complaint = notATrigger(trigger);
+  if (complaint !== null) throw new InvalidTriggerError(`"trigger" ${complaint}`);
   return Object.keys(bounds).length === 0 ? (trigger as Trigger) : within(trigger as Trigger, bounds);
 }
 

@@ -1,6 +1,6 @@
 /**
- * When a job fires: a value, pure and total. The built-in ones are made by `cron()`, `every()` and `at()`; any object
- * that keeps these promises is a trigger too. Instants are whole milliseconds, and every result is a new `Date`.
+ * When a job fires: a value, pure and total. The built-in ones are made by `cron()`, `every()`, `at()`, `calendar()`,
+ * `allOf()`, `anyOf()` and `except()`; any object that keeps these promises is a trigger too. Instants are whole milliseconds, and every result is a new `Date`.
  */
 export interface Trigger {
   /** The first fire strictly after `after`, or `null` when there is none. */

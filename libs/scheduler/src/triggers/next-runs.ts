@@ -1,0 +1,33 @@
+import { skippedOf } from './built-in.js';
+import { nextFire } from './misfire.js';
+import type { Trigger } from './trigger.js';
+
+/** When a schedule fires, and what a change of the clocks makes of it. */
+export interface NextRun {
+  at: Date;
+  /**
+   * `moved`: the wall clock never shows the time that was named, and it runs at `at` instead. `dropped`: it does not run,
+   * because `dst` says so or because another run is at that instant; `at` is when it would have been, read with the offset
+   * before the change.
+   */
+  clockChange?: 'moved' | 'dropped';
+}
+
+/** The next `count` times after `after`, in order, the dropped ones among them; fewer where the schedule ends. */
+export function nextRunsOf(trigger: Trigger, after: Date, count: number): NextRun[] {
+  const runs: NextRun[] = [];
+  let from = after;
+  while (runs.length < count) {
+    const next = nextFire(trigger, from);
+    if (next === null) break;
+    let isMoved = false;
+    for (const { atMs, isDropped } of skippedOf(trigger, from.getTime(), next.getTime())) {
+      if (isDropped) runs.push({ at: new Date(atMs), clockChange: 'dropped' });
+      else isMoved ||= atMs === next.getTime();
+      if (runs.length === count) return runs;
+    }
+    runs.push(isMoved ? { at: next, clockChange: 'moved' } : { at: next });
+    from = next;
+  }
+  return runs;
+}
