@@ -26,7 +26,7 @@ export type CallOptions = Call & Note;
 const CALL_KEYS = ['manager', 'reason', 'by'];
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const MOST_ITEMS = 1_000;
-const PAGING = { limit: isLimit, cursor: isText };
+const PAGING = { limit: isCount, cursor: isText };
 const STATUSES = [...ACTIVE_STATUSES, ...ENDED_STATUSES];
 
 /** `where`: the method, for messages. Throws `InvalidJobError`, as do all below. */
@@ -95,7 +95,8 @@ function isText(value: unknown): string | null {
 function isDate(value: unknown): string | null {
   return value instanceof Date && !Number.isNaN(value.getTime()) ? null : 'Give a valid Date.';
 }
-function isLimit(value: unknown): string | null {
+/** How many of something one call may give. */
+export function isCount(value: unknown): string | null {
   const isIn = Number.isInteger(value) && (value as number) >= 1 && (value as number) <= MOST_ITEMS;
   return isIn ? null : `Write a whole number from 1 to ${MOST_ITEMS}.`;
 }

@@ -34,7 +34,13 @@ export class SchedulerLogger {
 
   #listenToJobs(events: EngineEvents): void {
     const { logger } = this;
-    events.on('job.added', ({ job }) => logger.debug(`${named(job)} was added: ${job.schedule}.`));
+    events.on('job.added', ({ job }) => {
+      if (job.state !== 'finished') logger.debug(`${named(job)} was added: ${job.schedule}.`);
+      else
+        logger.warn(
+          `${named(job)} was added and will never run: after now its schedule (${job.schedule}) has no fire.`,
+        );
+    });
     events.on('job.removed', ({ job }) => logger.log(`${named(job)} was removed.`));
     events.on('job.paused', ({ job }) => logger.log(`${named(job)} was paused${because(job)}.`));
     events.on('job.resumed', ({ job }) => logger.log(`${named(job)} was resumed${because(job)}.`));

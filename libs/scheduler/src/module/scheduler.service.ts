@@ -5,10 +5,13 @@ import { executionInfo, jobInfo, type ExecutionInfo, type JobInfo } from '../eng
 import { newJobRow } from '../engine/job-draft.js';
 import { InvalidJobError } from '../engine/job-settings.js';
 import type { SchedulerHealth } from '../engine/engine-options.js';
-import { ExecutionNotFoundError } from '../store/errors.js';
+import { ExecutionNotFoundError, JobNotFoundError } from '../store/errors.js';
 import type { ConflictRule, ExecutionFilter, JobChange, JobFilter, Page } from '../store/job-store.js';
 import type { JobEntity } from '../store/job.entity.js';
+import { notATrigger } from '../triggers/combined.trigger.js';
 import { shown } from '../triggers/instant.js';
+import type { NextRun } from '../triggers/next-runs.js';
+import { InvalidTriggerError, type Trigger } from '../triggers/trigger.js';
 import {
   checkBoolean,
   checkCallOptions,
@@ -17,6 +20,7 @@ import {
   checkExecutionFilter,
   checkId,
   checkJobFilter,
+  isCount,
   isOneOf,
   isUuid,
   type CallOptions,
@@ -24,6 +28,7 @@ import {
 import { checkEvent } from './event-names.js';
 import type { HandlerMethod } from './handler-method.js';
 import { pausing, resuming } from './job-changes.js';
+import { previewOfJob, previewOfTrigger } from './job-preview.js';
 import { draftAdded, type JobRequest, type JobToAdd, type NewJob } from './job-to-add.js';
 import type { SchedulerRuntime } from './scheduler.runtime.js';
 
@@ -119,11 +124,7 @@ export class SchedulerService {
     checkCallOptions('resumeJob', options, ['catchUp']);
     checkBoolean('resumeJob', 'catchUp', options.catchUp);
     const change = (job: JobEntity, now: Date): JobChange | null => {
-      const trigger = this.runtime.registry.triggerOf(job);
-      if (trigger !== null) return resuming(job, trigger, now, options);
-      throw new InvalidJobError(
-        `resumeJob: "${id}" follows a trigger that is only in the code of another version. Resume it from a process that has it.`,
-      );
+      return resuming(job, this.#triggerOf('resumeJob', job), now, options);
     };
     return await this.#change(id, change, 'job.resumed', options);
   }
@@ -182,6 +183,26 @@ export class SchedulerService {
     return { items: items.map(jobInfo), nextCursor };
   }
 
+  /**
+   * When a job runs next, or a job with that trigger would if it was added now; in order, at most 1,000. Times that a
+   * change of the clocks moves or drops are marked; the dropped ones are counted, too. Of a job that is active the first
+   * may be due or overdue; a job that is paused or quarantined is shown as if it was resumed now.
+   * Rejects with `JobNotFoundError`, and with `InvalidTriggerError` when the schedule cannot be read.
+   */
+  async nextRuns(job: string | Trigger, count: number): Promise<NextRun[]> {
+    checkEach('nextRuns', { count }, { count: isCount });
+    const now = this.runtime.clock.now();
+    if (typeof job !== 'string') {
+      const complaint = notATrigger(job);
+      if (complaint === null) return previewOfTrigger(job, now, count);
+      throw new InvalidTriggerError(`nextRuns: the trigger, ${shown(job)}, ${complaint}`);
+    }
+    checkId('nextRuns', job);
+    const row = await (await this.runtime.store()).getJob(job);
+    if (row === null) throw new JobNotFoundError(job);
+    return previewOfJob(row, this.#triggerOf('nextRuns', row), now, count);
+  }
+
   async getExecution(id: string): Promise<ExecutionInfo | null> {
     checkId('getExecution', id);
     const store = await this.runtime.store();
@@ -208,6 +229,14 @@ export class SchedulerService {
     if (!isUuid(id)) throw new ExecutionNotFoundError(id);
     await store.cancelExecution(id, noteOf(options), { manager });
     if (manager === undefined) this.runtime.cancel(id);
+  }
+
+  #triggerOf(where: string, job: JobEntity): Trigger {
+    const trigger = this.runtime.registry.triggerOf(job);
+    if (trigger !== null) return trigger;
+    throw new InvalidJobError(
+      `${where}: "${job.id}" follows a trigger that is only in the code of another version. Call it in a process that has it.`,
+    );
   }
 
   async #change(

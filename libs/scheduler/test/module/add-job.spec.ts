@@ -1,6 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import {
+  allOf,
+  calendar,
   cron,
+  days,
+  every,
+  except,
   InvalidJobError,
   InvalidTriggerError,
   JobConflictError,
@@ -44,6 +49,16 @@ describe('addJob', () => {
     ['now', { handler: 'remind' }, at(0)],
     ['every so often', { handler: 'remind', every: '15m' }, at(15)],
     ['by a trigger', { handler: 'remind', trigger: cron('30 0 * * *') }, at(30)],
+    [
+      'by a trigger made of others',
+      { handler: 'remind', trigger: except(every('15m'), days({ dates: ['2025-12-31', '2026-01-01'] })) },
+      at(24 * 60),
+    ],
+    [
+      'by the calendar',
+      { handler: 'remind', trigger: calendar({ months: 1 }, { at: '07:30', from: at(0) }) },
+      at(7.5 * 60),
+    ],
   ])('schedules it %s', async (_, job, next) => {
     const { scheduler } = await managing();
     expect((await scheduler.addJob(job)).nextRunAt).toEqual(next);
@@ -152,6 +167,25 @@ describe('addJob', () => {
     const error: unknown = await adding.catch((reason: unknown) => reason);
     expect(error instanceof InvalidJobError || error instanceof InvalidTriggerError).toBe(true);
     expect((await scheduler.getJobs()).items).toHaveLength(1);
+  });
+
+  it('says aloud when the schedule of the new job has no fire left', async () => {
+    const { scheduler, logs } = await managing();
+    const job = await scheduler.addJob({ id: 'late', handler: 'remind', every: '1h', endAt: at(-60) });
+    expect(job).toMatchObject({ state: 'finished', nextRunAt: null });
+    expect(logs.messages('warn')).toContainEqual(
+      expect.stringMatching(
+        /^Job "late" was added and will never run: after now its schedule \(every 1 hour, until .*\) has no fire\.$/,
+      ),
+    );
+  });
+
+  it('refuses a trigger that never finds a fire, and says why', async () => {
+    const { scheduler } = await managing();
+    const odd = allOf(every('2h', { anchor: at(1) }), cron('0 * * * *'));
+    await expect(scheduler.addJob({ handler: 'remind', trigger: odd })).rejects.toThrow(
+      /after 10000 steps, at .* Give intervals an anchor on which the others fire/,
+    );
   });
 
   it('refuses a class that several providers extend', async () => {

@@ -1,0 +1,35 @@
+import type { JobEntity } from '../store/job.entity.js';
+import { anchored } from '../triggers/built-in.js';
+import { nextRunsOf, type NextRun } from '../triggers/next-runs.js';
+import type { Trigger } from '../triggers/trigger.js';
+
+/** Of a schedule that no job has yet: as if a job with it was created now. */
+export function previewOfTrigger(trigger: Trigger, now: Date, count: number): NextRun[] {
+  return nextRunsOf(anchored(trigger, now), now, count);
+}
+
+/**
+ * From the first instant that is not decided; of a job that stands still, from now on, because what passes meanwhile
+ * does not run. Ends where `maxRuns` is reached.
+ */
+export function previewOfJob(job: JobEntity, trigger: Trigger, now: Date, count: number): NextRun[] {
+  if (job.state === 'finished' || job.nextRunAt === null) return [];
+  const { nextRunAt, lastInstant } = job;
+  const undecided = Math.max(nextRunAt.getTime() - 1, lastInstant?.getTime() ?? -Infinity);
+  const after = new Date(job.state === 'active' ? undecided : Math.max(undecided, now.getTime()));
+  const runs = nextRunsOf(trigger, after, count);
+  // an instant by what the row says, whatever the trigger thinks of it
+  const isSetByHand = after < nextRunAt && runs[0]?.at.getTime() !== nextRunAt.getTime() && count > 0;
+  const all = isSetByHand ? [{ at: nextRunAt }, ...runs.slice(0, count - 1)] : runs;
+  return job.maxRuns === null ? all : firstOf(all, job.maxRuns - job.runCount);
+}
+
+/** What is dropped is no run. */
+function firstOf(runs: readonly NextRun[], runsLeft: number): NextRun[] {
+  let left = runsLeft;
+  return runs.filter(({ clockChange }) => {
+    if (left <= 0) return false;
+    if (clockChange !== 'dropped') left -= 1;
+    return true;
+  });
+}
