@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
@@ -6,9 +6,10 @@ import { expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const readme = readFileSync(resolve(root, 'README.md'), 'utf8');
-const others = ['libs/testing/README.md', 'docs/operations.md'].map((path) =>
-  readFileSync(resolve(root, path), 'utf8'),
-);
+const inDocs = readdirSync(resolve(root, 'docs'), { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.md'))
+  .map((path) => `docs/${path}`);
+const others = ['libs/testing/README.md', ...inDocs].map((path) => readFileSync(resolve(root, path), 'utf8'));
 const blocks = [...[readme, ...others].join('\n').matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code ?? '');
 
 it('The quick start of the README fits in 20 lines', () => {
