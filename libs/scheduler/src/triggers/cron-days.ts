@@ -17,11 +17,11 @@ interface Month {
 
 /** The days an expression names, by its day of month, month and day of week. */
 export class CronDays {
-  readonly #months: ReadonlySet<number>;
+  readonly #months: number;
   readonly #dates: number;
   readonly #hasLastDate: boolean;
-  readonly #weekdays: ReadonlySet<number>;
-  readonly #lastWeekdays: ReadonlySet<number>;
+  readonly #weekdays: number;
+  readonly #lastWeekdays: number;
   readonly #nth: number;
   readonly #isAnyDate: boolean;
   readonly #isAnyWeekday: boolean;
@@ -30,12 +30,12 @@ export class CronDays {
   constructor({ month, dayOfMonth, dayOfWeek }: CronFieldCollection) {
     const numbers = (values: readonly unknown[]): number[] => values.filter((value) => typeof value === 'number');
     const lastOf = (values: readonly unknown[]): number[] =>
-      values.filter((value) => typeof value === 'string').map((value) => Number.parseInt(value, 10) % 7);
-    this.#months = new Set(month.values.map((value) => value - 1));
-    this.#dates = numbers(dayOfMonth.values).reduce((bits, date) => bits | (1 << (date - 1)), 0);
+      values.filter((value) => typeof value === 'string').map((value) => Number.parseInt(value, 10));
+    this.#months = bits(month.values.map((value) => value - 1));
+    this.#dates = bits(numbers(dayOfMonth.values).map((date) => date - 1));
     this.#hasLastDate = dayOfMonth.hasLastChar;
-    this.#weekdays = new Set(numbers(dayOfWeek.values).map((weekday) => weekday % 7));
-    this.#lastWeekdays = new Set(lastOf(dayOfWeek.values));
+    this.#weekdays = bits(numbers(dayOfWeek.values).map((weekday) => weekday % 7));
+    this.#lastWeekdays = bits(lastOf(dayOfWeek.values).map((weekday) => weekday % 7));
     this.#nth = dayOfWeek.nthDay;
     this.#isAnyDate = dayOfMonth.isWildcard;
     this.#isAnyWeekday = dayOfWeek.isWildcard;
@@ -44,40 +44,40 @@ export class CronDays {
 
   has(day: number): boolean {
     const { firstDay, matches } = this.#monthWith(day);
-    return (matches & (1 << (day - firstDay))) !== 0;
+    return hasBit(matches, day - firstDay);
   }
 
   /** The first day at or after; null: there is none within 50 years. */
   from(day: number): number | null {
     let month = this.#monthWith(day);
-    let bits = month.matches & (-1 << (day - month.firstDay));
-    for (let looked = 0; bits === 0; looked += 1) {
+    let left = month.matches & (-1 << (day - month.firstDay));
+    for (let looked = 0; left === 0; looked += 1) {
       if (looked === MONTHS_SEARCHED) return null;
       month = this.#after(month);
-      bits = month.matches;
+      left = month.matches;
     }
     this.#latest = month;
-    return month.firstDay + 31 - Math.clz32(bits & -bits);
+    return month.firstDay + 31 - Math.clz32(left & -left);
   }
 
   /** The last day at or before; null: there is none within 50 years. */
   upTo(day: number): number | null {
     let month = this.#monthWith(day);
-    let bits = month.matches & (-1 >>> (31 - (day - month.firstDay)));
-    for (let looked = 0; bits === 0; looked += 1) {
+    let left = month.matches & (-1 >>> (31 - (day - month.firstDay)));
+    for (let looked = 0; left === 0; looked += 1) {
       if (looked === MONTHS_SEARCHED) return null;
       month = this.#before(month);
-      bits = month.matches;
+      left = month.matches;
     }
     this.#latest = month;
-    return month.firstDay + 31 - Math.clz32(bits);
+    return month.firstDay + 31 - Math.clz32(left);
   }
 
   /** The last of the consecutive days that begin with `day`, which is one; its month's end at the latest. */
   unbrokenFrom(day: number): number {
     const { firstDay, length, matches } = this.#monthWith(day);
     let last = day;
-    while (last + 1 < firstDay + length && (matches & (1 << (last + 1 - firstDay))) !== 0) last += 1;
+    while (last + 1 < firstDay + length && hasBit(matches, last + 1 - firstDay)) last += 1;
     return last;
   }
 
@@ -104,7 +104,7 @@ export class CronDays {
 
   #month(year: number, index: number, firstDay: number): Month {
     const length = lengthOf(year, index);
-    const matches = this.#months.has(index) ? this.#matches(firstDay, length) : 0;
+    const matches = hasBit(this.#months, index) ? this.#matches(firstDay, length) : 0;
     return { year, index, firstDay, length, matches };
   }
 
@@ -120,18 +120,25 @@ export class CronDays {
   }
 
   #byWeekday(firstWeekday: number, length: number): number {
-    let bits = 0;
+    let matches = 0;
     for (let place = 0; place < length; place += 1) {
       const weekday = (firstWeekday + place) % 7;
       const isNth = this.#nth === 0 || Math.floor(place / 7) + 1 === this.#nth;
-      const isLast = place + 7 >= length && this.#lastWeekdays.has(weekday);
-      if ((isNth && this.#weekdays.has(weekday)) || isLast) bits |= 1 << place;
+      const isLast = place + 7 >= length && hasBit(this.#lastWeekdays, weekday);
+      if ((isNth && hasBit(this.#weekdays, weekday)) || isLast) matches |= 1 << place;
     }
-    return bits;
+    return matches;
   }
 }
 
 function lengthOf(year: number, index: number): number {
   const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
   return index === 1 && isLeap ? 29 : (LENGTHS[index] ?? 31);
+}
+
+function bits(places: readonly number[]): number {
+  return places.reduce((all, place) => all | (1 << place), 0);
+}
+function hasBit(all: number, place: number): boolean {
+  return (all & (1 << place)) !== 0;
 }

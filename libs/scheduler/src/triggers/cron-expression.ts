@@ -6,7 +6,7 @@ import { shown } from './instant.js';
 import { InvalidTriggerError } from './trigger.js';
 
 const LONGEST_EXPRESSION = 1000;
-const EXPRESSIONS_KEPT = 5000;
+const EXPRESSIONS_KEPT = 10_000;
 const HOW_TO =
   'Write five fields (minute, hour, day of month, month, day of week), or six with the second first: "0 30 7 * * 1-5".';
 

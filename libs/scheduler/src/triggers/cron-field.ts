@@ -1,15 +1,20 @@
+import { BoundedCache } from './bounded-cache.js';
+
+const FIELDS_KEPT = 1_000;
+const fields = new BoundedCache<CronField>(FIELDS_KEPT);
+
 /** The allowed values of one field of an expression, as tables: what comes next is looked up, not searched. */
 export class CronField {
   readonly first: number;
   readonly last: number;
+  /** The field leaves nothing out. */
+  readonly isFull: boolean;
   readonly #from: Int8Array;
   readonly #upTo: Int8Array;
 
-  /** @param values sorted, none twice, each of 0 to `size` - 1 */
-  constructor(
-    private readonly values: readonly number[],
-    private readonly size: number,
-  ) {
+  /** @param values sorted, each of 0 to `size` - 1 */
+  constructor(values: readonly number[], size: number) {
+    this.isFull = new Set(values).size === size;
     this.first = values[0] ?? -1;
     this.last = values.at(-1) ?? -1;
     // one entry more at each end, so that nobody has to ask whether there is a next value
@@ -23,11 +28,6 @@ export class CronField {
       if (values.includes(value)) previous = value;
       this.#upTo[value + 1] = previous;
     }
-  }
-
-  /** The field leaves nothing out. */
-  get isFull(): boolean {
-    return this.values.length === this.size;
   }
 
   has(value: number): boolean {
@@ -50,4 +50,9 @@ export class CronField {
     while (this.has(last + 1)) last += 1;
     return last;
   }
+}
+
+/** Made once for the same values: most expressions have a `0` or a `*` where others have one. */
+export function cronField(values: readonly number[], size: number): CronField {
+  return fields.get(`${size}:${values.join()}`, () => new CronField(values, size));
 }

@@ -1,6 +1,6 @@
 import type { CronFieldCollection } from 'cron-parser';
 import { CronDays } from './cron-days.js';
-import { CronField } from './cron-field.js';
+import { cronField, type CronField } from './cron-field.js';
 import { EARLIEST_MS, LATEST_MS } from './instant.js';
 import type { WallTimes } from './wall-clock.js';
 
@@ -16,9 +16,9 @@ export class CronWallTimes implements WallTimes {
   readonly #days: CronDays;
 
   constructor(fields: CronFieldCollection) {
-    this.#second = new CronField(fields.second.values, 60);
-    this.#minute = new CronField(fields.minute.values, 60);
-    this.#hour = new CronField(fields.hour.values, 24);
+    this.#second = cronField(fields.second.values, 60);
+    this.#minute = cronField(fields.minute.values, 60);
+    this.#hour = cronField(fields.hour.values, 24);
     this.#days = new CronDays(fields);
     this.restrictsHours = !this.#hour.isFull;
   }

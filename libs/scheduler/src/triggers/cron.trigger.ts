@@ -19,7 +19,7 @@ export interface CronOptions extends BoundsOptions {
   hashSeed?: string;
 }
 
-const TIMELINES_KEPT = 5_000;
+const TIMELINES_KEPT = 10_000;
 /** Jobs with the same expression, zone and rule share their answers. */
 const timelines = new BoundedCache<Timeline>(TIMELINES_KEPT);
 

@@ -1,8 +1,7 @@
-import { Temporal } from 'temporal-polyfill';
 import { Bounds } from './bounds.js';
 import { BUILT_IN, type BuiltInTrigger } from './built-in.js';
 import { DayWallTimes, type DaySet } from './day-wall-times.js';
-import { shown } from './instant.js';
+import { EARLIEST_MS, shown } from './instant.js';
 import { onlyKeys } from './plain-object.js';
 import { Timeline } from './timeline.js';
 import { InvalidTriggerError, type Trigger } from './trigger.js';
@@ -136,12 +135,9 @@ function ofStretch(from: unknown, to: unknown, zone: Zone): Trigger {
 }
 
 function dayNumber(date: unknown, name: string): number {
-  try {
-    if (typeof date === 'string' && DATE.test(date)) {
-      return Temporal.PlainDate.from(date).toZonedDateTime('UTC').epochMilliseconds / DAY_MS;
-    }
-  } catch {
-    // a day the calendar does not have
-  }
+  const instant = new Date(typeof date === 'string' && DATE.test(date) ? `${date}T00:00:00.000Z` : Number.NaN);
+  // a day that its month does not have would be one of the next month
+  const isDay = !Number.isNaN(instant.getTime()) && instant.toISOString().startsWith(`${date as string}T`);
+  if (isDay && instant.getTime() >= EARLIEST_MS) return instant.getTime() / DAY_MS;
   throw new InvalidTriggerError(`${name} has ${shown(date)}, which is not a date. Write it as "2026-12-25".`);
 }

@@ -56,25 +56,25 @@ export class Timeline {
   }
 }
 
+interface Answer {
+  readonly fromMs: number;
+  readonly untilMs: number;
+  readonly fire: number;
+}
+
 /** The latest answers, each with the stretch of questions it answers. */
 class Answers {
-  readonly #from = new Float64Array(ANSWERS_KEPT).fill(Infinity);
-  readonly #until = new Float64Array(ANSWERS_KEPT);
-  readonly #fire = new Float64Array(ANSWERS_KEPT);
+  readonly #kept: Answer[] = [];
   #place = 0;
 
   at(ms: number): number | undefined {
-    for (let place = 0; place < ANSWERS_KEPT; place += 1) {
-      if (ms >= this.#from[place]! && ms < this.#until[place]!) return this.#fire[place];
-    }
+    for (const { fromMs, untilMs, fire } of this.#kept) if (ms >= fromMs && ms < untilMs) return fire;
     return undefined;
   }
 
   /** `fire` is the answer for [`fromMs`, `untilMs`). */
   add(fromMs: number, untilMs: number, fire: number): void {
-    this.#from[this.#place] = fromMs;
-    this.#until[this.#place] = untilMs;
-    this.#fire[this.#place] = fire;
+    this.#kept[this.#place] = { fromMs, untilMs, fire };
     this.#place = (this.#place + 1) % ANSWERS_KEPT;
   }
 }

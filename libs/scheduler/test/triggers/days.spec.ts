@@ -123,6 +123,7 @@ describe('whole days', () => {
     [{ dates: [] }, /not a list of 1 to 2000 dates/],
     [{ dates: '2026-12-25' }, /dates is "2026-12-25", not a list/],
     [{ dates: ['2026-02-30'] }, /dates has "2026-02-30", which is not a date\. Write it as "2026-12-25"/],
+    [{ dates: ['0000-12-25'] }, /dates has "0000-12-25"/],
     [{ dates: ['25.12.2026'] }, /dates has "25\.12\.2026"/],
     [{ dates: [new Date()] }, /dates has 20/],
     [{ dates: Array.from({ length: 2_001 }, () => '2026-12-25') }, /dates is an array, not a list of 1 to 2000/],
