@@ -109,8 +109,9 @@ const ALL_OF: Combination = {
 const ANY_OF: Combination = {
   kind: 'anyOf',
   nextWithin(triggers, afterMs, untilMs, steps) {
-    const fires = triggers.flatMap((trigger) => nextWithin(trigger, afterMs, untilMs, steps) ?? []);
-    return fires.length === 0 ? null : Math.min(...fires);
+    let first: number | null = null;
+    for (const trigger of triggers) first = nextWithin(trigger, afterMs, first ?? untilMs, steps) ?? first;
+    return first;
   },
   isOnWholeSeconds: (triggers) => triggers.every(isOnWholeSeconds),
   unbrokenUntil: (triggers, ms, gridMs) => Math.max(...triggers.map((each) => unbrokenUntil(each, ms, gridMs))),
