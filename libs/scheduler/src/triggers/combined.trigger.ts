@@ -18,7 +18,6 @@ const MOST_TRIGGERS = 100;
 
 /** How several triggers make one. */
 interface Combination {
-  kind: 'allOf' | 'anyOf' | 'except';
   /** The first fire in (`afterMs`, `untilMs`]. */
   nextWithin(triggers: readonly Trigger[], afterMs: number, untilMs: number, steps: Steps): number | null;
   isOnWholeSeconds(triggers: readonly Trigger[]): boolean;
@@ -82,7 +81,6 @@ class CombinedTrigger implements BuiltInTrigger {
 }
 
 const ALL_OF: Combination = {
-  kind: 'allOf',
   /** Each in turn is asked for its first fire at or after the instant that the others agree on so far. */
   nextWithin(triggers, afterMs, untilMs, steps) {
     let candidate = afterMs + 1;
@@ -107,7 +105,6 @@ const ALL_OF: Combination = {
 };
 
 const ANY_OF: Combination = {
-  kind: 'anyOf',
   nextWithin(triggers, afterMs, untilMs, steps) {
     let first: number | null = null;
     for (const trigger of triggers) first = nextWithin(trigger, afterMs, first ?? untilMs, steps) ?? first;
@@ -121,10 +118,10 @@ const ANY_OF: Combination = {
 };
 
 const EXCEPT: Combination = {
-  kind: 'except',
   nextWithin([trigger, ...excluded], afterMs, untilMs, steps) {
     let from = afterMs;
-    for (let horizon = Infinity; ;) {
+    let horizon = Infinity;
+    for (;;) {
       const fire = nextWithin(trigger!, from, Math.min(untilMs, horizon), steps);
       if (fire === null) return null;
       if (horizon === Infinity) horizon = fire + SEARCH_MS;
