@@ -1,93 +1,107 @@
 import type { DstRule } from '../../src/triggers/trigger.js';
+import { FURTHEST, SlowClock } from './slow-clock.js';
+import { slowExpression, type SlowExpression } from './slow-expression.js';
 
-const MINUTE = 60_000;
-/** A clock changes by at most a day. */
-const MARGIN = 25 * 60 * MINUTE;
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+const YEAR = 366 * DAY;
+const CLOCKS_KEPT = 40;
 
-/** A five-field expression of plain numbers, read with nothing but string functions: `*`, `a`, `a-b`, `a,b`, `*` + `/n`. */
-function matcher(expression: string): { matches: (wallMs: number) => boolean; restrictsHours: boolean } {
-  const texts = expression.split(' ');
-  const [minutes, hours, days, months, weekdays] = texts.map((text, index) => values(text, index));
-  const isStar = (index: number): boolean => texts[index] === '*';
-  const matches = (wallMs: number): boolean => {
-    const wall = new Date(wallMs);
-    if (!minutes!.has(wall.getUTCMinutes()) || !hours!.has(wall.getUTCHours())) return false;
-    if (!months!.has(wall.getUTCMonth() + 1)) return false;
-    const [byDay, byWeekday] = [days!.has(wall.getUTCDate()), weekdays!.has(wall.getUTCDay())];
-    return isStar(2) || isStar(4) ? byDay && byWeekday : byDay || byWeekday;
-  };
-  return { matches, restrictsHours: hours!.size < 24 };
-}
+/** How far fires are looked for, in growing steps. The rarest day, a fifth Monday of February, comes within 40 years. */
+const SPANS = [3 * HOUR, 3 * DAY, 40 * DAY, 500 * DAY, 9 * YEAR, 41 * YEAR];
+/** Fires further away than this are not found. */
+export const FURTHEST_FIRE = 41 * YEAR;
 
-function values(text: string, index: number): Set<number> {
-  const [low, high] = (
-    [
-      [0, 59],
-      [0, 23],
-      [1, 31],
-      [1, 12],
-      [0, 6],
-    ] as const
-  )[index]!;
-  const found = new Set<number>();
-  for (const part of text.split(',')) {
-    const [range, step = '1'] = part.split('/');
-    const [from = low, to = range === '*' ? high : from] = range === '*' ? [] : range!.split('-').map(Number);
-    for (let value = from; value <= to; value += Number(step)) found.add(value);
-  }
-  return found;
-}
+const clocks = new Map<string, SlowClock>();
 
-interface WallClock {
-  text: Intl.DateTimeFormat;
-  shown: Map<number, number>;
-}
-const clocks = new Map<string, WallClock>();
-
-function clockOf(zone: string): WallClock {
-  const known = clocks.get(zone);
-  if (known) return known;
-  const all = 'numeric';
-  const fields = { year: all, month: all, day: all, hour: all, minute: all } as const;
-  const text = new Intl.DateTimeFormat('en-US', { timeZone: zone, calendar: 'gregory', hourCycle: 'h23', ...fields });
-  const clock = { text, shown: new Map<number, number>() };
+/** The clock of that zone, with what it has seen; the latest ones are kept. */
+export function slowClock(zone: string): SlowClock {
+  const clock = clocks.get(zone) ?? new SlowClock(zone);
   clocks.set(zone, clock);
+  for (const oldest of clocks.keys()) if (clocks.size > CLOCKS_KEPT) clocks.delete(oldest);
   return clock;
 }
 
-function wallOf({ text, shown }: WallClock, ms: number): number {
-  const known = shown.get(ms);
-  if (known !== undefined) return known;
-  const [month, day, year, hour, minute] = text.format(ms).match(/\d+/g)!.map(Number);
-  const wall = Date.UTC(year!, month! - 1, day, hour, minute);
-  shown.set(ms, wall);
-  return wall;
+/**
+ * Every fire in (`afterMs`, `untilMs`], from the definition of the wall-clock rule alone: for each date that the expression
+ * names and each time of day that it names, where the zone's clock shows that. Knows nothing of Temporal or cron-parser.
+ */
+export function slowFires(
+  expression: string,
+  zone: string,
+  rule: DstRule,
+  afterMs: number,
+  untilMs: number,
+): readonly number[] {
+  return firesOf(slowExpression(expression), slowClock(zone), rule, afterMs, untilMs);
 }
 
-/**
- * Every fire in (`fromMs`, `toMs`], from the definition alone: looks at the wall clock of every minute, and knows nothing
- * of offsets, periods or cron-parser.
- */
-export function slowFires(expression: string, zone: string, rule: DstRule, fromMs: number, toMs: number): number[] {
-  const { matches, restrictsHours } = matcher(expression);
-  const { gap = 'shift', fold = 'first' } = restrictsHours ? rule : ({ gap: 'skip', fold: 'both' } as const);
-  const shownAt = new Map<number, number[]>();
+/** The first `count` fires after an instant, fewer where there are no more within 41 years. */
+export function slowNext(expression: string, zone: string, rule: DstRule, afterMs: number, count: number): number[] {
+  const [named, clock] = [slowExpression(expression), slowClock(zone)];
+  return growing(count, (span) => firesOf(named, clock, rule, afterMs, afterMs + span)).slice(0, count);
+}
+
+/** The last `count` fires at or before an instant, latest first. */
+export function slowPrevious(expression: string, zone: string, rule: DstRule, atMs: number, count: number): number[] {
+  const [named, clock] = [slowExpression(expression), slowClock(zone)];
+  return growing(count, (span) => firesOf(named, clock, rule, atMs - span, atMs).toReversed()).slice(0, count);
+}
+
+function growing(count: number, within: (span: number) => readonly number[]): readonly number[] {
+  for (const span of SPANS) {
+    const fires = within(span);
+    if (fires.length >= count || span === SPANS.at(-1)) return fires;
+  }
+  return [];
+}
+
+function firesOf(
+  named: SlowExpression,
+  clock: SlowClock,
+  rule: DstRule,
+  afterMs: number,
+  untilMs: number,
+): readonly number[] {
   const fires = new Set<number>();
-  const clock = clockOf(zone);
-  let previousWall = wallOf(clock, fromMs - MARGIN);
-  for (let ms = fromMs - MARGIN; ms <= toMs + MARGIN; ms += MINUTE) {
-    const wall = wallOf(clock, ms);
-    shownAt.set(wall, [...(shownAt.get(wall) ?? []), ms]);
-    for (let skipped = previousWall + MINUTE; skipped < wall && gap !== 'skip'; skipped += MINUTE) {
-      // Shifted: as if the clock had gone on as before.
-      if (matches(skipped)) fires.add(gap === 'next' ? ms : ms - MINUTE + (skipped - previousWall));
+  const [firstWall, lastWall] = [afterMs - FURTHEST, untilMs + FURTHEST];
+  for (let date = Math.floor(firstWall / DAY) * DAY; date <= lastWall; date += DAY) {
+    if (!named.names(date)) continue;
+    for (const time of named.timesOfDay) {
+      const wall = date + time;
+      if (wall < firstWall || wall > lastWall) continue;
+      for (const ms of instantsOf(wall, named.isOfEveryHour, clock, rule))
+        if (ms > afterMs && ms <= untilMs) fires.add(ms);
     }
-    previousWall = wall;
   }
-  for (const [wall, instants] of shownAt) {
-    if (!matches(wall)) continue;
-    if (fold !== 'second') fires.add(instants[0]!);
-    if (fold !== 'first') fires.add(instants.at(-1)!);
+  return [...fires].sort((a, b) => a - b);
+}
+
+/** When a wall-clock time that is named fires. */
+function instantsOf(wall: number, isOfEveryHour: boolean, clock: SlowClock, rule: DstRule): number[] {
+  const shown = clock.instantsOf(wall);
+  if (isOfEveryHour || shown.length === 1) return shown;
+  const [first] = shown;
+  if (first === undefined) return instantsOfSkipped(wall, clock, rule.gap ?? 'shift');
+  switch (rule.fold ?? 'first') {
+    case 'first':
+      return [first];
+    case 'second':
+      return shown.slice(-1);
+    case 'both':
+      return shown;
   }
-  return [...fires].filter((ms) => ms > fromMs && ms <= toMs).sort((a, b) => a - b);
+}
+
+function instantsOfSkipped(wall: number, clock: SlowClock, gap: 'shift' | 'next' | 'skip'): number[] {
+  const change = clock.gapAt(wall);
+  if (change === null) throw new Error(`${clock.zone} neither shows nor skips ${new Date(wall).toISOString()}.`);
+  switch (gap) {
+    case 'shift':
+      return [change.asBeforeMs];
+    case 'next':
+      return [change.endMs];
+    case 'skip':
+      return [];
+  }
 }
