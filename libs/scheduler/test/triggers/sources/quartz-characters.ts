@@ -1,0 +1,182 @@
+import type { Row } from './row.js';
+
+const javadoc = (what: string): string => `CronExpression of Quartz 2.5: ${what}`;
+const lesson = (what: string): string => `lesson 6 of Quartz 2.5: ${what}`;
+
+const SUNDAY = '2026-11-22T00:00Z';
+
+/** What Quartz says of the characters of a field, each with its examples. */
+export const QUARTZ_CHARACTERS: readonly Row[] = [
+  {
+    source: javadoc('a range of hours'),
+    written: '10-12 as hours',
+    schedule: { cron: '0 0 10-12 * * ?' },
+    from: SUNDAY,
+    fires: ['2026-11-22T10:00Z', '2026-11-22T11:00Z', '2026-11-22T12:00Z', '2026-11-23T10:00Z'],
+  },
+  {
+    source: javadoc('seconds from 0 on'),
+    written: '0/15 as seconds',
+    schedule: { cron: '0/15 * * * * ?' },
+    from: SUNDAY,
+    fires: ['2026-11-22T00:00:00Z', '2026-11-22T00:00:15Z', '2026-11-22T00:00:30Z', '2026-11-22T00:00:45Z'],
+  },
+  {
+    source: javadoc('seconds from 5 on'),
+    written: '5/15 as seconds',
+    schedule: { cron: '5/15 * * * * ?' },
+    from: SUNDAY,
+    fires: ['2026-11-22T00:00:05Z', '2026-11-22T00:00:20Z', '2026-11-22T00:00:35Z', '2026-11-22T00:00:50Z'],
+  },
+  {
+    source: javadoc('a step goes no further than its field'),
+    written: '7/6 as month',
+    schedule: { cron: '0 0 0 1 7/6 ?' },
+    from: SUNDAY,
+    fires: ['2027-07-01T00:00Z', '2028-07-01T00:00Z'],
+  },
+  {
+    source: lesson('a step longer than half an hour'),
+    written: '*/35 as minutes',
+    schedule: { cron: '0 */35 * * * ?' },
+    from: SUNDAY,
+    fires: ['2026-11-22T00:00Z', '2026-11-22T00:35Z', '2026-11-22T01:00Z'],
+  },
+  {
+    source: lesson('minutes from 3 on'),
+    written: '3/20 as minutes',
+    schedule: { cron: '0 3/20 * * * ?' },
+    from: SUNDAY,
+    fires: ['2026-11-22T00:03Z', '2026-11-22T00:23Z', '2026-11-22T00:43Z', '2026-11-22T01:03Z'],
+  },
+  {
+    source: javadoc('one of the day fields has to be ?'),
+    schedule: { cron: '0 0 12 * * *' },
+    from: SUNDAY,
+    fires: ['2026-11-22T12:00Z', '2026-11-23T12:00Z'],
+    theirs: 'refused',
+    difference: 'questionMark',
+  },
+  {
+    source: javadoc('only one of the day fields may be restricted'),
+    schedule: { cron: '0 0 12 15 * MON' },
+    from: '2026-12-08T00:00Z',
+    fires: ['2026-12-14T12:00Z', '2026-12-15T12:00Z', '2026-12-21T12:00Z'],
+    theirs: 'refused',
+    difference: 'eitherDay',
+  },
+  {
+    source: javadoc('L as day of month'),
+    schedule: { cron: '0 0 12 L * ?' },
+    from: '2028-01-31T00:00Z',
+    fires: ['2028-01-31T12:00Z', '2028-02-29T12:00Z', '2028-03-31T12:00Z'],
+  },
+  {
+    source: javadoc('L alone as day of week is Saturday'),
+    schedule: { cron: '0 0 12 ? * L' },
+    refused: /L/,
+    theirs: ['2026-11-28T12:00Z', '2026-12-05T12:00Z'],
+    difference: 'loneLast',
+  },
+  {
+    source: lesson('L after a name'),
+    schedule: { cron: '0 0 12 ? * FRIL' },
+    from: SUNDAY,
+    fires: ['2026-11-27T12:00Z', '2026-12-25T12:00Z'],
+  },
+  {
+    source: javadoc('days before the last'),
+    schedule: { cron: '0 0 12 L-3 * ?' },
+    refused: /L-3|NaN-3/,
+    theirs: ['2026-11-27T12:00Z', '2026-12-28T12:00Z'],
+    difference: 'daysBeforeLast',
+  },
+  {
+    source: javadoc('W goes back from a Saturday'),
+    schedule: { cron: '0 0 12 15W * ?' },
+    refused: /15W/,
+    theirs: ['2026-08-14T12:00Z', '2026-09-15T12:00Z'],
+    difference: 'nearestWeekday',
+  },
+  {
+    source: javadoc('W does not leave the month'),
+    schedule: { cron: '0 0 12 1W * ?' },
+    refused: /1W/,
+    theirs: ['2026-08-03T12:00Z', '2026-09-01T12:00Z'],
+    difference: 'nearestWeekday',
+  },
+  {
+    source: javadoc('LW, the last weekday'),
+    schedule: { cron: '0 0 12 LW * ?' },
+    refused: /LW/,
+    theirs: ['2026-10-30T12:00Z', '2026-11-30T12:00Z'],
+    difference: 'nearestWeekday',
+  },
+  {
+    source: lesson('# after a name'),
+    schedule: { cron: '0 0 12 ? * FRI#3' },
+    from: SUNDAY,
+    fires: ['2026-12-18T12:00Z', '2027-01-15T12:00Z'],
+  },
+  {
+    source: javadoc('the first Monday'),
+    written: '2#1 as day of week',
+    schedule: { cron: '0 0 12 ? * 1#1' },
+    from: SUNDAY,
+    fires: ['2026-12-07T12:00Z', '2027-01-04T12:00Z'],
+  },
+  {
+    source: javadoc('the fifth Wednesday, which few months have'),
+    written: '4#5 as day of week',
+    schedule: { cron: '0 0 12 ? * 3#5' },
+    from: SUNDAY,
+    fires: ['2026-12-30T12:00Z', '2027-03-31T12:00Z', '2027-06-30T12:00Z'],
+  },
+  {
+    source: javadoc('# stands alone'),
+    written: '3#1,6#3 as day of week',
+    schedule: { cron: '0 0 12 ? * 2#1,5#3' },
+    refused: /#/,
+  },
+  {
+    source: javadoc('names in small letters'),
+    schedule: { cron: '0 0 12 ? nov sun' },
+    from: SUNDAY,
+    fires: ['2026-11-22T12:00Z', '2026-11-29T12:00Z', '2027-11-07T12:00Z'],
+  },
+  {
+    source: javadoc('hours over midnight'),
+    schedule: { cron: '0 0 22-2 * * ?' },
+    refused: /22-2/,
+    theirs: ['2026-11-22T22:00Z', '2026-11-22T23:00Z', '2026-11-23T00:00Z'],
+    difference: 'noWrapping',
+  },
+  {
+    source: javadoc('hours over midnight'),
+    written: '22-2 as hours',
+    schedule: { cron: '0 0 22-23,0-2 * * ?' },
+    from: '2026-11-22T22:00Z',
+    fires: [
+      '2026-11-22T22:00Z',
+      '2026-11-22T23:00Z',
+      '2026-11-23T00:00Z',
+      '2026-11-23T01:00Z',
+      '2026-11-23T02:00Z',
+      '2026-11-23T22:00Z',
+    ],
+  },
+  {
+    source: javadoc('months over the end of the year'),
+    schedule: { cron: '0 0 0 1 NOV-FEB ?' },
+    refused: /11-2/,
+    theirs: ['2026-12-01T00:00Z', '2027-01-01T00:00Z', '2027-02-01T00:00Z', '2027-11-01T00:00Z'],
+    difference: 'noWrapping',
+  },
+  {
+    source: javadoc('a range that its authors warn of'),
+    schedule: { cron: '0 0 14-6 ? * FRI-MON' },
+    refused: /14-6/,
+    theirs: 'undefined, they say',
+    difference: 'noWrapping',
+  },
+];
