@@ -10,6 +10,9 @@ const EXPRESSIONS_KEPT = 10_000;
 const HOW_TO =
   'Write five fields (minute, hour, day of month, month, day of week), or six with the second first: "0 30 7 * * 1-5".';
 
+/** A part of a field with an `H` in it, which cron-parser reads less strictly than others: 0-59/1e-9 would fill the memory. */
+const BESIDE_H = /^(?:[*?L]|\d+L?|[a-z]{3}L?|\d+-\d+|[a-z]{3}-[a-z]{3}|H(?:\(\d+-\d+\))?)(?:\/\d+|#\d+)?$/i;
+
 const NICKNAMES: ReadonlyMap<string, string> = new Map([
   ['@yearly', '0 0 0 1 1 *'],
   ['@annually', '0 0 0 1 1 *'],
@@ -98,8 +101,12 @@ function fieldsOf(expression: string): string {
     if (fields === undefined) throw notCron(expression, `The nicknames are ${[...NICKNAMES.keys()].join(', ')}.`);
     return fields;
   }
-  const count = text === '' ? 0 : text.split(/\s+/).length;
+  const fields = text === '' ? [] : text.split(/\s+/);
+  const count = fields.length;
   if (count !== 5 && count !== 6) throw notCron(expression, `It has ${count} field${count === 1 ? '' : 's'}.`);
+  const parts = fields.filter((field) => field.includes('H')).flatMap((field) => field.split(','));
+  const unsound = parts.find((part) => !BESIDE_H.test(part));
+  if (unsound !== undefined) throw notCron(expression, `${shown(unsound)} is no value, range or step.`);
   return text;
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { CronWallTimes } from '../../src/triggers/cron-expression.js';
+import { CronWallTimes } from '../../src/triggers/cron-wall-times.js';
 import { cron } from '../../src/triggers/cron.trigger.js';
 import { at } from '../../src/triggers/date.trigger.js';
 import { every } from '../../src/triggers/interval.trigger.js';
