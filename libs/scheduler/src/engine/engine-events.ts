@@ -30,6 +30,8 @@ export type SchedulerEvents = Record<
     | 'execution.taken-over',
     OfExecution
   > & {
+    /** Newer time zone data moved its next run, which was at `before`. `zoneData`: such as '2026b'. */
+    'job.rescheduled': OfJob & { before: Date; zoneData: string | null };
     /** At a shutdown: a run that did not end in time is offered to other nodes from `availableAt` on; no attempt is spent. */
     'execution.released': OfExecution & { availableAt: Date };
     /** At the end of a shutdown: how this run ended could not be written, so that another node finds it when the lease is over. */

@@ -5,6 +5,7 @@ import { anchored } from '../triggers/built-in.js';
 import { at } from '../triggers/date.trigger.js';
 import { shown } from '../triggers/instant.js';
 import { wakeAfterJitter } from '../triggers/jitter.js';
+import { ZONE_DATA } from '../triggers/zone.js';
 import type { Trigger } from '../triggers/trigger.js';
 import { notJson } from './json.js';
 import {
@@ -118,7 +119,7 @@ export function newJobRow(draft: JobDraft, now: Date): JobEntity {
     codeHash: draft.source === 'code' ? hashOf(draft) : null,
     overridden: [],
     version: 1,
-    tzVersion: process.versions.tz ?? null,
+    tzVersion: ZONE_DATA,
     createdAt: now,
     ...settingColumns(handler, draft.settings),
   };

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 
 import type { JobStore } from '../store/job-store.js';
+import { ZONE_DATA } from '../triggers/zone.js';
 import type { HandlerRegistry } from './handler-registry.js';
 import { reconcileJob } from './job-draft.js';
 
@@ -99,7 +100,7 @@ export class NodeSession {
       host: hostname(),
       pid: process.pid,
       version,
-      tzVersion: process.versions.tz ?? null,
+      tzVersion: ZONE_DATA,
       leaseMs,
       capabilities,
       definitions: Object.fromEntries(this.registry.declaredJobs.map(({ id, hash }) => [id, hash])),

@@ -9,6 +9,7 @@ const EVENTS = Object.keys({
   'job.resumed': true,
   'job.quarantined': true,
   'job.orphaned': true,
+  'job.rescheduled': true,
   'execution.started': true,
   'execution.succeeded': true,
   'execution.failed': true,

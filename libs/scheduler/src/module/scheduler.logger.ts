@@ -47,6 +47,12 @@ export class SchedulerLogger {
     events.on('job.quarantined', ({ job }) =>
       logger.error(`${named(job)} cannot be run and is quarantined; all others go on. Why: ${job.reason ?? 'unknown'}`),
     );
+    events.on('job.rescheduled', ({ job, before, zoneData }) =>
+      logger.log(
+        `${named(job)} runs next at ${job.nextRunAt?.toISOString()} and not at ${before.toISOString()}: ` +
+          `the time zone data of this node (${zoneData}) are newer than those it was computed with.`,
+      ),
+    );
     events.on('job.orphaned', ({ job }) =>
       logger.warn(`${named(job)} is orphaned: for a day no live node has had its handler "${job.handler}".`),
     );

@@ -6,6 +6,9 @@ export const UNREACHABLE_AFTER_MS = 10 * 365 * 86_400_000;
 /** Jitter apart, a job that sleeps this much longer than until its next run has been put to sleep by nobody. */
 export const ASLEEP_AFTER_MS = 3_600_000;
 
+/** A run that is this near is not computed again: it may be under way. */
+export const ZONES_SETTLED_MS = 24 * 3_600_000;
+
 /** How many findings of one kind an audit reports. */
 export const MOST_OF_A_KIND = 100;
 
@@ -51,6 +54,11 @@ export interface AuditReport {
   findings: readonly Finding[];
   /** Capabilities of active jobs that no live node announces. */
   unannounced: readonly string[];
+  /**
+   * Ids of active jobs by the wall clock whose next run is more than a day away and was computed with zone data older
+   * than this node's. At most `MOST_OF_A_KIND`.
+   */
+  outdated: readonly string[];
   /** Give it to the next audit, which looks at the jobs that follow; null: this one has seen the last. */
   next: string | null;
 }

@@ -276,8 +276,9 @@ export interface JobStore {
   /**
    * Looks for rows in states that must not exist. Writes nothing, locks nothing, and costs the same however long the
    * history is. Of the jobs it looks at a bounded number, from `after` on: null, or what the last audit gave as `next`.
+   * `tzVersion`: of this node's zone data, such as '2026b'; null: it is not known, and nothing is older.
    */
-  audit(after: string | null): Promise<AuditReport>;
+  audit(after: string | null, tzVersion: string | null): Promise<AuditReport>;
   /**
    * Ends the state that was found, by a transition that the life of an execution knows, or sets and takes off the label
    * `orphanedAt`. null: nothing was changed, because the row is not in that state any more, not in that epoch, is

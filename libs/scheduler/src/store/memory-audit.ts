@@ -2,6 +2,7 @@ import {
   ASLEEP_AFTER_MS,
   MOST_OF_A_KIND,
   UNREACHABLE_AFTER_MS,
+  ZONES_SETTLED_MS,
   type AuditReport,
   type ExecutionFinding,
   type Finding,
@@ -17,7 +18,7 @@ import { isLeaseOver, takeOver } from './memory-nodes.js';
 const ENDS: ReadonlySet<string> = new Set(ENDED_STATUSES);
 const STATES: ReadonlySet<string> = new Set(JOB_STATES);
 
-export function audit(data: MemoryData, now: Date): AuditReport {
+export function audit(data: MemoryData, tzVersion: string | null, now: Date): AuditReport {
   const live = announced(data, now);
   const executions = data.executions().flatMap((row) => {
     const what = wrongWith(data, row, now);
@@ -29,7 +30,17 @@ export function audit(data: MemoryData, now: Date): AuditReport {
   });
   const served = data.jobs().filter(({ state }) => state === 'active');
   const unannounced = new Set(served.map(({ capability }) => capability).filter((each) => !live.has(each)));
-  return { findings: bounded([...executions, ...jobs]), unannounced: [...unannounced], next: null };
+  const outdated = data
+    .jobs()
+    .filter((row) => isOutdated(row, tzVersion, now))
+    .map(({ id }) => id)
+    .sort();
+  return {
+    findings: bounded([...executions, ...jobs]),
+    unannounced: [...unannounced],
+    outdated: outdated.slice(0, MOST_OF_A_KIND),
+    next: null,
+  };
 }
 
 export function repair(data: MemoryData, { what, id, epoch }: Finding, now: Date): Repaired | null {
@@ -82,6 +93,14 @@ function wrongWithJob(row: JobRow, live: ReadonlySet<string>, now: Date): JobFin
   const isMissing = isActive && !live.has(row.capability);
   if (isMissing === (orphanedAt !== null)) return null;
   return isMissing ? 'job-orphaned' : 'job-announced';
+}
+
+/** Only what the wall clock decides has a zone. */
+function isOutdated(row: JobRow, tzVersion: string | null, now: Date): boolean {
+  if (row.state !== 'active' || row.tzVersion === null || tzVersion === null || row.tzVersion >= tzVersion)
+    return false;
+  const isFar = row.nextRunAt !== null && row.nextRunAt.getTime() > now.getTime() + ZONES_SETTLED_MS;
+  return isFar && JSON.stringify(row.trigger).includes('"timeZone"');
 }
 
 function label(data: MemoryData, { what, id, epoch }: Omit<Finding, 'capability'>, now: Date): Repaired | null {

@@ -164,8 +164,8 @@ export class MemoryJobStore implements JobStore {
     return this.#write((data, now) => queries.prune(data, retention, now));
   }
 
-  async audit(_after: string | null) {
-    return this.#read((data, now) => audits.audit(data, now));
+  async audit(_after: string | null, tzVersion: string | null) {
+    return this.#read((data, now) => audits.audit(data, tzVersion, now));
   }
 
   async repair(finding: Finding) {

@@ -169,8 +169,8 @@ export class TypeOrmJobStore implements JobStore {
     return await prune(this.#keeper, this.#tables, retention);
   }
 
-  async audit(after: string | null) {
-    return await this.#read((query) => audit(query, this.#tables, after));
+  async audit(after: string | null, tzVersion: string | null) {
+    return await this.#read((query) => audit(query, this.#tables, after, tzVersion));
   }
 
   async repair(finding: Finding) {

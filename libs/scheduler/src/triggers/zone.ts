@@ -14,6 +14,9 @@ export interface Period {
   readonly offsetAfterMs: number;
 }
 
+/** Which edition of the IANA database this process computes with, such as '2026b'; null: nobody says. */
+export const ZONE_DATA: string | null = process.versions.tz ?? null;
+
 const ZONES_KEPT = 256;
 const PERIODS_KEPT = 256;
 const zones = new BoundedCache<Zone>(ZONES_KEPT);

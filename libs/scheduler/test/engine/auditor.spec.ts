@@ -139,7 +139,7 @@ describe('The auditor', () => {
 
   it('tells once of what only a person can mend', async () => {
     const finding = { what: 'unknown-status', id: 'e1', epoch: 1, capability: 'job@default' } as const;
-    const report: AuditReport = { findings: [finding], unannounced: [], next: null };
+    const report: AuditReport = { findings: [finding], unannounced: [], outdated: [], next: null };
     const store = new MemoryJobStore({ clock: new ManualClock() });
     store.audit = async () => report;
     const node = audited([daily()], { store });

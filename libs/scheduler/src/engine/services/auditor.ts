@@ -7,8 +7,10 @@ import type { HandlerRegistry } from '../handler-registry.js';
 import { jobInfo } from '../info.js';
 import type { NodeSession } from '../node-session.js';
 import type { Service } from '../service.js';
+import { ZONE_DATA } from '../../triggers/zone.js';
 import { jobRepair } from './job-repair.js';
 import { Rounds } from './rounds.js';
+import { withNewerZones } from './newer-zones.js';
 
 const EVERY_MS = 600_000;
 const FIRST_AFTER_MS = 180_000;
@@ -58,13 +60,14 @@ export class Auditor implements Service {
   }
 
   async #audit(signal: AbortSignal): Promise<void> {
-    const { findings, unannounced, next } = await this.parts.store.audit(this.#after);
+    const { findings, unannounced, outdated, next } = await this.parts.store.audit(this.#after, ZONE_DATA);
     const nowMs = this.parts.clock.monotonicMs();
     this.#after = next;
     this.#noteAbsent(new Set(unannounced), nowMs);
     const ripe = findings.filter((finding) => this.#isRipe(finding, nowMs));
     if (next === null) this.#forgetOthers();
-    await this.#repairAll(ripe, signal);
+    await this.#each(ripe, signal, (finding) => this.#repair(finding));
+    await this.#each(outdated, signal, (id) => this.#computeAgain(id));
   }
 
   #noteAbsent(unannounced: ReadonlySet<string>, nowMs: number): void {
@@ -92,12 +95,12 @@ export class Auditor implements Service {
   }
 
   /** One that cannot be repaired keeps none of the others from it. */
-  async #repairAll(findings: readonly Finding[], signal: AbortSignal): Promise<void> {
+  async #each<T>(all: readonly T[], signal: AbortSignal, repair: (one: T) => Promise<void>): Promise<void> {
     const failures: unknown[] = [];
-    for (const finding of findings) {
+    for (const one of all) {
       if (signal.aborted) return;
       try {
-        await this.#repair(finding);
+        await repair(one);
       } catch (error) {
         // somebody holds the row, or the database is away: the loop says so, and the next audit finds it again
         if (!(error instanceof JobStoreUnavailableError)) failures.push(error);
@@ -143,6 +146,24 @@ export class Auditor implements Service {
       if (!isRepaired) return;
       this.#tell(finding, job.state);
       if (job.state === 'quarantined') events.emit('job.quarantined', { job: jobInfo(job) });
+    } catch (error) {
+      if (!(error instanceof JobNotFoundError)) throw error;
+    }
+  }
+
+  /** Nobody did anything wrong: zone data came that are newer than those the next run was computed with. */
+  async #computeAgain(id: string): Promise<void> {
+    const { store, registry, events } = this.parts;
+    let before: Date | null = null;
+    try {
+      const job = await store.changeJob(id, (found, now) => {
+        before = found.nextRunAt;
+        const trigger = registry.triggerOf(found);
+        const set = trigger === null ? null : withNewerZones(found, trigger, now);
+        return set === null ? null : { set };
+      });
+      if (before === null || job.nextRunAt?.getTime() === Number(before)) return;
+      events.emit('job.rescheduled', { job: jobInfo(job), before, zoneData: ZONE_DATA });
     } catch (error) {
       if (!(error instanceof JobNotFoundError)) throw error;
     }

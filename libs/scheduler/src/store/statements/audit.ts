@@ -2,6 +2,7 @@ import {
   ASLEEP_AFTER_MS,
   MOST_OF_A_KIND,
   UNREACHABLE_AFTER_MS,
+  ZONES_SETTLED_MS,
   type AuditReport,
   type ExecutionFinding,
   type FindingKind,
@@ -31,9 +32,14 @@ const KINDS: readonly ExecutionFinding[] = [
   'pending-unreachable',
 ];
 
-export async function audit(query: Query, tables: Tables, after: string | null): Promise<AuditReport> {
-  const { rows } = await query(auditStatement(tables), [after ?? '']);
-  const { findings, unannounced, next } = rows[0] ?? {};
+export async function audit(
+  query: Query,
+  tables: Tables,
+  after: string | null,
+  tzVersion: string | null,
+): Promise<AuditReport> {
+  const { rows } = await query(auditStatement(tables), [after ?? '', tzVersion]);
+  const { findings, unannounced, outdated, next } = rows[0] ?? {};
   return {
     findings: list<[FindingKind, string, number, string]>(findings).map(([what, id, epoch, capability]) => ({
       what,
@@ -42,6 +48,7 @@ export async function audit(query: Query, tables: Tables, after: string | null):
       capability,
     })),
     unannounced: list<string>(unannounced),
+    outdated: list<string>(outdated),
     next: typeof next === 'string' ? next : null,
   };
 }
@@ -82,7 +89,7 @@ export function auditStatement(tables: Tables): string {
     ${distinct('known', 'status', execution, 'true')},
     suspect AS MATERIALIZED (${suspects(tables)}),
     slice AS MATERIALIZED (
-      SELECT j.id, j.version, j.capability, ${wrongWithJob()} AS what
+      SELECT j.id, j.version, j.capability, ${wrongWithJob()} AS what, ${isOutdated()} AS is_outdated
       FROM (SELECT * FROM ${job} WHERE id > $1 ORDER BY id LIMIT ${JOBS_LOOKED_AT}) j
       LEFT JOIN live ON live.capability = j.capability),
     found(what, id, epoch, capability) AS (
@@ -94,6 +101,8 @@ export function auditStatement(tables: Tables): string {
         WHERE n <= ${MOST_OF_A_KIND})::text AS findings,
       (SELECT json_agg(s.capability) FROM served s WHERE s.capability IS NOT NULL
         AND NOT EXISTS (SELECT 1 FROM live WHERE live.capability = s.capability))::text AS unannounced,
+      (SELECT json_agg(o.id) FROM (SELECT id FROM slice WHERE is_outdated ORDER BY id LIMIT ${MOST_OF_A_KIND}) o)::text
+        AS outdated,
       (SELECT CASE WHEN count(*) = ${JOBS_LOOKED_AT} THEN max(id) END FROM slice) AS next`;
 }
 
@@ -126,6 +135,12 @@ function wrongWithJob(): string {
       + (j.jitter_ms + ${ASLEEP_AFTER_MS}) * interval '1 ms') THEN 'job-asleep'
     WHEN j.state = 'active' AND live.capability IS NULL AND j.orphaned_at IS NULL THEN 'job-orphaned'
     WHEN j.orphaned_at IS NOT NULL AND (j.state <> 'active' OR live.capability IS NOT NULL) THEN 'job-announced' END`;
+}
+
+/** Zone data are named by year and letter: 2026a, 2026b. Only what the wall clock decides has a zone. */
+function isOutdated(): string {
+  return `(j.state = 'active' AND j.tz_version COLLATE "C" < $2 COLLATE "C"
+        AND j.next_run_at > now() + ${ZONES_SETTLED_MS} * interval '1 ms' AND j.trigger::text LIKE '%"timeZone"%')`;
 }
 
 /** Each value once, a step along the index for each. */

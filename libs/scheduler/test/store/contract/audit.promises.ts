@@ -21,7 +21,7 @@ const NOT_YET = { nextRunAt: FAR_FUTURE };
 
 /** What every store's audit finds and repairs. */
 export function auditPromises(fixture: AuditFixture): void {
-  const found = async (): Promise<Finding[]> => [...(await fixture.store.audit(null)).findings];
+  const found = async (): Promise<Finding[]> => [...(await fixture.store.audit(null, null)).findings];
   const only = async (what: FindingKind): Promise<Finding> => {
     const findings = await found();
     expect(findings.map((each) => each.what)).toEqual([what]);
@@ -51,7 +51,7 @@ export function auditPromises(fixture: AuditFixture): void {
       await added(store, aJob({ id: 'paused', state: 'paused' }), aJob({ id: 'over', state: 'finished', ...over }));
       await added(store, aJob({ id: 'backlog', wakeAt: plus(new Date(), 1_000) }));
       await waiting(store, aJob({ id: 'far', ...NOT_YET }), PAST);
-      expect(await store.audit(null)).toEqual({ findings: [], unannounced: [], next: null });
+      expect(await store.audit(null, null)).toEqual({ findings: [], unannounced: [], outdated: [], next: null });
     });
 
     it('writes nothing', async () => {
@@ -171,15 +171,38 @@ export function auditPromises(fixture: AuditFixture): void {
       expect(await found()).toEqual([finding]);
     });
 
+    it('tells which ones by the wall clock are more than a day away and were computed with older zone data', async () => {
+      const { store } = fixture;
+      await registered(store);
+      const cron = { kind: 'within', trigger: { kind: 'cron', expression: '0 9 1 * *', timeZone: 'Europe/Paris' } };
+      const old = { tzVersion: '2025c', trigger: cron, nextRunAt: FAR_FUTURE, wakeAt: FAR_FUTURE };
+      const soon = plus((await store.peek([], [])).now, 23 * HOUR);
+      const rows: Partial<JobEntity>[] = [
+        { id: 'old', ...old },
+        { id: 'older', ...old, tzVersion: '2024b' },
+        { id: 'new', ...old, tzVersion: '2026a' },
+        { id: 'unknown', ...old, tzVersion: null },
+        { id: 'soon', ...old, nextRunAt: soon, wakeAt: soon },
+        { id: 'paused', ...old, state: 'paused' },
+        { id: 'interval', ...old, trigger: { kind: 'every', every: '30d' } },
+      ];
+      for (const row of rows) await added(store, aJob(row));
+      const outdated = async (tzVersion: string | null) => (await store.audit(null, tzVersion)).outdated;
+      expect(await outdated('2026a')).toEqual(['old', 'older']);
+      expect(await outdated('2025a')).toEqual(['older']);
+      expect(await outdated('2024b')).toEqual([]);
+      expect(await outdated(null)).toEqual([]);
+    });
+
     it('labels one that no live node announces, and takes the label off when one does', async () => {
       const { store } = fixture;
       await registered(store, { leaseMs: -HOUR });
       const [job] = await added(store, aJob(NOT_YET));
-      const { findings, unannounced } = await store.audit(null);
+      const { findings, unannounced } = await store.audit(null, null);
       expect([findings.map(({ what }) => what), unannounced]).toEqual([['job-orphaned'], [job!.capability]]);
       expect(await store.repair(findings[0]!)).toBe('active');
       expect(await store.getJob('report')).toMatchObject({ orphanedAt: expect.any(Date), version: job!.version });
-      expect(await store.audit(null)).toMatchObject({ findings: [], unannounced: [job!.capability] });
+      expect(await store.audit(null, null)).toMatchObject({ findings: [], unannounced: [job!.capability] });
       await registered(store);
       expect(await store.repair(await only('job-announced'))).toBe('active');
       expect(await store.getJob('report')).toEqual(job);
