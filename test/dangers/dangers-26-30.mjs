@@ -176,7 +176,18 @@ export const dangers26to30 = [
         edits: [['[pruneJobs(tables), [otherMs]],', '']],
         ...contract('history', 'deletes run-time jobs that have finished, and frees their ids'),
       },
+      {
+        what: 'older zone data compute again what newer ones have',
+        file: 'libs/scheduler/src/store/statements/audit.ts',
+        edits: [['j.tz_version COLLATE "C" < $2', 'j.tz_version COLLATE "C" <> $2']],
+        ...contract('audit', 'tells which ones by the wall clock are more than a day away'),
+      },
+      {
+        what: 'newer zone data move what is due within a day',
+        file: 'libs/scheduler/src/engine/services/newer-zones.ts',
+        edits: [[' || nextRunAt.getTime() - now.getTime() <= ZONES_SETTLED_MS', '']],
+        ...spec('engine/newer-zones', 'never bring back an instant that was decided, and skip none'),
+      },
     ],
-    later: 'future runs are not computed again yet when newer zone data comes',
   },
 ];
