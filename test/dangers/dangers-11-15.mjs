@@ -62,8 +62,8 @@ export const dangers11to15 = [
         file: engine('job-draft'),
         edits: [
           [
-            'const uid = randomUUID();',
-            "void randomUUID;\nconst uid = createHash('md5').update(id).digest('hex').replace(/(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');",
+            'uid: randomUUID(),',
+            "uid: createHash('md5').update(id).digest('hex').replace(/(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'),",
           ],
         ],
         ...spec('engine/dangers', 'A job that is made again fires at an instant that its predecessor'),
@@ -94,16 +94,14 @@ export const dangers11to15 = [
     mutants: [
       {
         what: 'whoever boots last wins',
-        file: engine('job-draft'),
-        edits: [
-          ['fresh.codeHash !== inForce || existing.codeHash === inForce', 'existing.codeHash === fresh.codeHash'],
-        ],
+        file: engine('reconcile-job'),
+        edits: [['hashOf(draft) !== inForce || existing.codeHash === inForce', 'existing.codeHash === hashOf(draft)']],
         ...spec('engine/dangers', 'is not undone when a replica with the code of before restarts'),
       },
       {
         what: 'a replica writes its version in place of one that waits for the version in force',
-        file: engine('job-draft'),
-        edits: [['fresh.codeHash !== inForce || ', '']],
+        file: engine('reconcile-job'),
+        edits: [['hashOf(draft) !== inForce || ', '']],
         ...spec('engine/dangers', 'is written by those who have it, and by nobody else'),
       },
       {
@@ -115,14 +113,20 @@ export const dangers11to15 = [
       {
         what: 'dead nodes have a say',
         file: store('declared-jobs'),
-        edits: [['n.lease_until > now() AND', '']],
+        edits: [['n.lease_until > now() AND n.definitions ->>', 'n.definitions ->>']],
         ...contract('declared-jobs', 'does not heed a node whose lease is over'),
       },
       {
         what: 'a restart with the same code undoes an edit',
-        file: engine('job-draft'),
+        file: engine('reconcile-job'),
         edits: [[' || existing.codeHash === inForce', '']],
-        ...spec('engine/dangers', 'of code that has not changed leaves a schedule that was edited at run time'),
+        ...spec('engine/reconcile-job', 'Code that has not changed'),
+      },
+      {
+        what: 'nobody looks again when nodes leave, and a rollback waits for a restart',
+        file: engine('services/definition-keeper'),
+        edits: [['if (isSame && this.#isChanged) this.#look();', '']],
+        ...spec('engine/deploy', 'that is rolled back converges to the old version, also when no old replica restarts'),
       },
     ],
   },

@@ -88,13 +88,13 @@ export const dangers26to30 = [
     mutants: [
       {
         what: 'the interval is counted from the deploy',
-        file: engine('job-draft'),
-        edits: [['triggerFor(draft.schedule, existing.anchor)', 'triggerFor(draft.schedule, now)']],
+        file: engine('reconcile-job'),
+        edits: [['triggerFor(draft.schedule, row.anchor)', 'triggerFor(draft.schedule, now)']],
         ...spec('engine/dangers', 'leaves an interval its anchor'),
       },
       {
         what: 'the anchor is not kept',
-        file: engine('job-draft'),
+        file: engine('reconcile-job'),
         edits: [['anchor: existing.anchor,\n', '']],
         ...spec('engine/dangers', 'leaves an interval its anchor'),
       },

@@ -15,7 +15,14 @@ interface OfExecution {
 }
 /** What happens, by name. No event is called `error`: an emitter throws when nobody listens to that one. */
 export type SchedulerEvents = Record<
-  'job.added' | 'job.removed' | 'job.paused' | 'job.resumed' | 'job.quarantined' | 'job.orphaned',
+  | 'job.added'
+  | 'job.removed'
+  | 'job.paused'
+  | 'job.resumed'
+  | 'job.quarantined'
+  | 'job.orphaned'
+  /** A declared job is not brought in: its id belongs to this one, which was added at run time. */
+  | 'job.taken',
   OfJob
 > &
   Record<
@@ -32,6 +39,8 @@ export type SchedulerEvents = Record<
   > & {
     /** Newer time zone data moved its next run, which was at `before`. `zoneData`: such as '2026b'. */
     'job.rescheduled': OfJob & { before: Date; zoneData: string | null };
+    /** No live node declares the job any more, and one with the same schedule is new: `appeared`, its id. */
+    'job.left': OfJob & { appeared: string };
     /** At a shutdown: a run that did not end in time is offered to other nodes from `availableAt` on; no attempt is spent. */
     'execution.released': OfExecution & { availableAt: Date };
     /** At the end of a shutdown: how this run ended could not be written, so that another node finds it when the lease is over. */

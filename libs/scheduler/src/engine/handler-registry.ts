@@ -18,6 +18,14 @@ export interface JobHandler {
   run(context: JobContext<unknown>): unknown;
 }
 
+/**
+ * The key of a declared job's handler. It is the job's own, whatever the method and its class are called: a process that
+ * does not declare the job never claims it, and jobs added at run time for the method do not depend on the job's id.
+ */
+export function declaredKey(jobId: string): string {
+  return `job:${jobId}`;
+}
+
 /** What this process can run, and the jobs its code declares. */
 export class HandlerRegistry {
   readonly #handlers = new Map<string, JobHandler>();
@@ -61,16 +69,15 @@ export class HandlerRegistry {
   }
 
   /**
-   * The trigger a row means: the object in the code where this node declares the version in force, else what the row
-   * says. Null: the row follows a trigger of another version's own making, which this node cannot compute.
-   * Throws when nobody could read the row.
+   * The trigger a row means: the object in the code where this node declares the version in force, or the row has none
+   * because its trigger threw; else what the row says. Null: the row follows a trigger of another version's own making,
+   * which this node cannot compute. Throws when nobody could read the row.
    */
   triggerOf(job: JobEntity): Trigger | null {
     const declared = this.#declared.get(job.id);
     const schedule = declared?.draft.schedule;
-    if (declared !== undefined && declared.hash === job.codeHash && schedule?.kind === 'trigger') {
-      return anchored(schedule.trigger, job.anchor);
-    }
+    const isOurs = job.source === 'code' && (job.codeHash === null || job.codeHash === declared?.hash);
+    if (isOurs && schedule?.kind === 'trigger') return anchored(schedule.trigger, job.anchor);
     const isForeign = job.source === 'code' && job.codeHash !== declared?.hash;
     try {
       return anchored(parseTrigger(job.trigger as object), job.anchor);

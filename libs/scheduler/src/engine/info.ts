@@ -6,6 +6,7 @@ import { settingsOf, type JobSettings } from './job-settings.js';
 /** A job as people and screens see it. */
 export interface JobInfo {
   id: string;
+  /** Of a declared job `job:` and its id; else the key of a method, that of `@JobHandler` or 'Class.method'. */
   handler: string;
   source: 'code' | 'dynamic';
   state: JobState;

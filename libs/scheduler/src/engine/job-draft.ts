@@ -6,8 +6,9 @@ import { at } from '../triggers/date.trigger.js';
 import { shown } from '../triggers/instant.js';
 import { wakeAfterJitter } from '../triggers/jitter.js';
 import { ZONE_DATA } from '../triggers/zone.js';
+import { nextFire } from '../triggers/misfire.js';
 import type { Trigger } from '../triggers/trigger.js';
-import { notJson } from './json.js';
+import { describeError, notJson, storable } from './json.js';
 import {
   capabilityOf,
   DEFAULT_GRACE_MS,
@@ -56,7 +57,10 @@ export function draftJob(input: JobDraftInput): JobDraft {
     throw new InvalidJobError(`A job's id is ${shown(id)}. Write a text of 1 to ${MAX_ID_LENGTH} characters.`);
   }
   const where = `Job "${id}"`;
-  if (schedule.kind === 'trigger') checkBounds(where, schedule);
+  if (schedule.kind === 'trigger') {
+    checkBounds(where, schedule);
+    checkTrigger(where, schedule.trigger);
+  }
   const problem = notJson(data);
   if (problem !== null) {
     throw new InvalidJobError(
@@ -76,6 +80,20 @@ function checkBounds(where: string, { maxRuns, jitterMs }: { maxRuns: number | n
   }
 }
 
+/** What a trigger of the user's own says of itself becomes part of the row. */
+function checkTrigger(where: string, trigger: Trigger): void {
+  let problem: string | null;
+  try {
+    problem = notJson(JSON.parse(JSON.stringify(trigger.toJSON())), 'toJSON()');
+  } catch (error) {
+    problem = `toJSON() failed: ${describeError(error).message}`;
+  }
+  if (problem === null) return;
+  throw new InvalidJobError(
+    `${where}: its trigger's ${problem}. Return a plain object, e.g. { kind: 'working-days' }.`,
+  );
+}
+
 /** Tells two versions of a declared job apart: what the code says about it, resolved. */
 export function hashOf(draft: JobDraft): string {
   const { schedule, settings, handler, data } = draft;
@@ -87,32 +105,43 @@ export function hashOf(draft: JobDraft): string {
     .slice(0, 32);
 }
 
-/** The row of a new job, from the database's clock. */
+/** The row of a new job, from the database's clock. Throws what a trigger of the user's own throws. */
 export function newJobRow(draft: JobDraft, now: Date): JobEntity {
-  const { id, handler, schedule } = draft;
-  const trigger = triggerFor(schedule, now);
+  const row = rowWithoutTiming(draft, now);
+  const trigger = triggerFor(draft.schedule, now);
   // a run-once job whose instant has passed is due now
-  const nextRunAt = trigger.nextAfter(now) ?? onlyInstant(trigger);
-  const timing = schedule.kind === 'trigger' ? schedule : { maxRuns: null, jitterMs: 0 };
-  const uid = randomUUID();
+  const nextRunAt = nextFire(trigger, now) ?? onlyInstant(trigger);
+  return {
+    ...row,
+    ...inWords(trigger),
+    state: draft.isPaused ? 'paused' : nextRunAt === null ? 'finished' : 'active',
+    nextRunAt,
+    wakeAt: wakeAfterJitter(trigger, row.uid, nextRunAt, row.jitterMs),
+  };
+}
+
+/** All of a new row that does not ask its trigger anything. */
+export function rowWithoutTiming(draft: JobDraft, now: Date): JobEntity {
+  const { id, handler, schedule } = draft;
+  const { maxRuns, jitterMs } = schedule.kind === 'trigger' ? schedule : { maxRuns: null, jitterMs: 0 };
   return {
     id,
-    uid,
+    uid: randomUUID(),
     handler,
-    trigger: trigger.toJSON(),
-    schedule: trigger.describe(),
+    trigger: null,
+    schedule: '',
     anchor: now,
     data: draft.data,
-    state: draft.isPaused ? 'paused' : nextRunAt === null ? 'finished' : 'active',
+    state: 'active',
     stateReason: null,
     stateBy: null,
     stateAt: now,
     orphanedAt: null,
-    nextRunAt,
-    wakeAt: wakeAfterJitter(trigger, uid, nextRunAt, timing.jitterMs),
+    nextRunAt: null,
+    wakeAt: null,
     lastInstant: null,
-    jitterMs: timing.jitterMs,
-    maxRuns: timing.maxRuns,
+    jitterMs,
+    maxRuns,
     runCount: 0,
     consecutiveFailures: 0,
     source: draft.source,
@@ -123,6 +152,11 @@ export function newJobRow(draft: JobDraft, now: Date): JobEntity {
     createdAt: now,
     ...settingColumns(handler, draft.settings),
   };
+}
+
+/** The columns that say what the schedule is. */
+export function inWords(trigger: Trigger): Pick<JobEntity, 'trigger' | 'schedule'> {
+  return { trigger: trigger.toJSON(), schedule: storable(String(trigger.describe())) };
 }
 
 /** The columns a job's settings live in. */
@@ -144,7 +178,7 @@ function settingColumns(handler: string, settings: ResolvedSettings) {
   };
 }
 
-function triggerFor(schedule: Schedule, now: Date): Trigger {
+export function triggerFor(schedule: Schedule, now: Date): Trigger {
   return schedule.kind === 'delay' ? at(new Date(now.getTime() + schedule.delayMs)) : anchored(schedule.trigger, now);
 }
 
@@ -152,73 +186,4 @@ function triggerFor(schedule: Schedule, now: Date): Trigger {
 export function onlyInstant(trigger: Trigger): Date | null {
   const spec = trigger.toJSON() as { kind?: unknown; at?: unknown };
   return spec.kind === 'at' ? new Date(String(spec.at)) : null;
-}
-
-/**
- * What a deploy does to a declared job: the row to write, or null to leave it. The version in force is the one the
- * cluster saw last among its live nodes, so an old replica that restarts restores nothing.
- */
-export function reconcileJob(
-  draft: JobDraft,
-  { inForce, existing, now }: { inForce: string; existing: JobEntity | null; now: Date },
-): JobEntity | null {
-  const fresh = newJobRow(draft, now);
-  if (existing === null) return fresh;
-  if (fresh.codeHash !== inForce || existing.codeHash === inForce) return null;
-  const row: JobEntity = {
-    ...fresh,
-    uid: existing.uid,
-    anchor: existing.anchor,
-    createdAt: existing.createdAt,
-    lastInstant: existing.lastInstant,
-    runCount: existing.runCount,
-    consecutiveFailures: existing.consecutiveFailures,
-    version: existing.version + 1,
-  };
-  return { ...row, ...timingAfterDeploy(draft, row, existing, now) };
-}
-
-/** An unchanged schedule keeps its next run; a pause stays a pause; a new schedule starts after what was decided. */
-function timingAfterDeploy(draft: JobDraft, fresh: JobEntity, existing: JobEntity, now: Date): Partial<JobEntity> {
-  const { state, stateReason, stateBy, stateAt } = existing;
-  const trigger = triggerFor(draft.schedule, existing.anchor);
-  const isSame = existing.source === 'code' && sameTiming(trigger.toJSON(), fresh, existing);
-  if (isSame && state !== 'quarantined') {
-    const { nextRunAt, wakeAt } = existing;
-    return {
-      trigger: existing.trigger,
-      schedule: existing.schedule,
-      nextRunAt,
-      wakeAt,
-      state,
-      stateReason,
-      stateBy,
-      stateAt,
-    };
-  }
-  const from = new Date(Math.max(now.getTime(), existing.lastInstant?.getTime() ?? 0));
-  const nextRunAt = trigger.nextAfter(from);
-  return {
-    trigger: trigger.toJSON(),
-    schedule: trigger.describe(),
-    nextRunAt,
-    wakeAt: wakeAfterJitter(trigger, existing.uid, nextRunAt, fresh.jitterMs),
-    ...(state === 'paused'
-      ? { state, stateReason, stateBy, stateAt }
-      : { state: nextRunAt === null ? 'finished' : 'active' }),
-  };
-}
-
-function sameTiming(trigger: object, fresh: JobEntity, existing: JobEntity): boolean {
-  const timing = (spec: object | null, job: JobEntity): string => canonical([spec, job.maxRuns, job.jitterMs]);
-  return timing(trigger, fresh) === timing(existing.trigger, existing);
-}
-
-/** `jsonb` gives keys back in an order of its own. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, each: unknown) =>
-    each !== null && typeof each === 'object' && !Array.isArray(each)
-      ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : each,
-  );
 }

@@ -3,8 +3,7 @@ import { hostname } from 'node:os';
 
 import type { JobStore } from '../store/job-store.js';
 import { ZONE_DATA } from '../triggers/zone.js';
-import type { HandlerRegistry } from './handler-registry.js';
-import { reconcileJob } from './job-draft.js';
+import type { DeclaredJobs } from './declared-jobs.js';
 
 export interface NodeSessionOptions {
   schedulerName: string;
@@ -24,7 +23,7 @@ export class NodeSession {
 
   constructor(
     private readonly store: JobStore,
-    private readonly registry: HandlerRegistry,
+    readonly jobs: DeclaredJobs,
     readonly options: NodeSessionOptions,
     /** This incarnation was judged dead, or the database forgot it. */
     private readonly onLost: () => void,
@@ -79,17 +78,10 @@ export class NodeSession {
     if (!alive) await this.startAnew(incarnation);
   }
 
-  async #syncJobs(): Promise<void> {
-    await this.store.syncJobs(this.registry.declaredJobs, (input) => {
-      const draft = this.registry.draftOf(input.declared.id);
-      return draft === undefined ? null : reconcileJob(draft, input);
-    });
-  }
-
   async #open(): Promise<void> {
     await this.store.open(this.options.schedulerName);
     await this.#announce();
-    await this.#syncJobs();
+    await this.jobs.bringIn();
   }
 
   async #register(): Promise<void> {
@@ -103,7 +95,7 @@ export class NodeSession {
       tzVersion: ZONE_DATA,
       leaseMs,
       capabilities,
-      definitions: Object.fromEntries(this.registry.declaredJobs.map(({ id, hash }) => [id, hash])),
+      definitions: Object.fromEntries(this.jobs.all.map(({ id, hash }) => [id, hash])),
     });
     this.#isRegistered = true;
   }

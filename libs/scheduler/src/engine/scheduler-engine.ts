@@ -4,6 +4,7 @@ import { ConnectionsReplacedError, JobStoreUnavailableError } from '../store/err
 import type { JobExecutionEntity } from '../store/job-execution.entity.js';
 import type { Beat, Rescued } from '../store/job-store.js';
 import type { JobEntity } from '../store/job.entity.js';
+import { DeclaredJobs } from './declared-jobs.js';
 import { Dispatcher } from './dispatcher.js';
 import { EngineEvents, listenerFailureTo, type SchedulerState } from './engine-events.js';
 import type { EngineOptions, EngineParts, SchedulerHealth } from './engine-options.js';
@@ -15,6 +16,7 @@ import { SchedulerLoop } from './scheduler-loop.js';
 import { BACKGROUND, StateMachine } from './scheduler-state.js';
 import type { Service } from './service.js';
 import { Auditor } from './services/auditor.js';
+import { DefinitionKeeper } from './services/definition-keeper.js';
 import { HistoryPruner } from './services/history-pruner.js';
 import { LeaseRenewer } from './services/lease-renewer.js';
 import { NodeReaper } from './services/node-reaper.js';
@@ -36,6 +38,7 @@ export class SchedulerEngine {
   readonly #writer: OutcomeWriter;
   readonly #dispatcher: Dispatcher;
   readonly #loop: SchedulerLoop;
+  readonly #keeper: DefinitionKeeper;
   readonly #listener: NotificationListener;
   readonly #reaper: NodeReaper;
   #renewer: LeaseRenewer | null = null;
@@ -71,13 +74,14 @@ export class SchedulerEngine {
       version: options.version,
       capabilities: options.runJobs ? registry.capabilities(Object.keys(concurrency)) : [],
     };
-    this.session = new NodeSession(store, registry, identity, lost);
+    this.session = new NodeSession(store, new DeclaredJobs(store, registry, this.events), identity, lost);
     this.#writer = new OutcomeWriter(store, clock);
     this.#dispatcher = new Dispatcher(
       { concurrency: options.runJobs ? concurrency : {}, leaseMs, aroundJob, loggerFor },
       { clock, random, registry, events: this.events, writer: this.#writer, onFree: () => this.#slotFreed() },
     );
-    this.#listener = new NotificationListener(store, this.session, clock, random, () => this.wake());
+    this.#keeper = new DefinitionKeeper(this.session, clock);
+    this.#listener = new NotificationListener(store, this.session, clock, random, () => this.#heard());
     this.#loop = new SchedulerLoop({
       ...parts,
       session: this.session,
@@ -186,13 +190,16 @@ export class SchedulerEngine {
     const { store, clock } = this.parts;
     const { leaseMs, retention, notifications } = this.options;
     const { session, events } = this;
-    const onBeat = (beat: Beat) => this.#reaper.observe(beat, session.incarnation);
+    const onBeat = async (beat: Beat) => {
+      this.#keeper.observe(beat);
+      await this.#reaper.observe(beat, session.incarnation);
+    };
     const renewer = new LeaseRenewer({ store, session, dispatcher: this.#dispatcher, clock, leaseMs, onBeat });
     this.#renewer = renewer;
     const pruner = new HistoryPruner(store, session, clock, retention);
     const auditor = new Auditor({ ...this.parts, session, events, leaseMs, onRepaired: () => this.wake() });
     this.#loopEnded = this.#supervisor.keep(this.#loop, this.#claiming.signal);
-    const others: Service[] = [pruner, auditor, ...(notifications ? [this.#listener] : [])];
+    const others: Service[] = [pruner, auditor, this.#keeper, ...(notifications ? [this.#listener] : [])];
     for (const service of others) void this.#supervisor.keep(service, this.#claiming.signal);
     for (const service of [this.#writer, renewer]) void this.#supervisor.keep(service, this.#keeping.signal);
   }
@@ -230,6 +237,11 @@ export class SchedulerEngine {
 
   async #within(ms: number, promise: Promise<unknown>): Promise<void> {
     await withDeadline(this.parts.clock, ms, promise, () => new Error('late')).catch(() => {});
+  }
+
+  #heard(): void {
+    this.#keeper.somethingChanged();
+    this.wake();
   }
 
   #slotFreed(): void {

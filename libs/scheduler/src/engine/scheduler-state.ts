@@ -5,7 +5,7 @@ const LOOP = 'loop';
 /** Without it the loop looks more often. */
 export const DISPENSABLE = 'notifications';
 /** What it fails at, it does later; nobody waits for it. */
-export const BACKGROUND: ReadonlySet<string> = new Set(['history-pruner', 'auditor']);
+export const BACKGROUND: ReadonlySet<string> = new Set(['history-pruner', 'auditor', 'definition-keeper']);
 
 /**
  * What the scheduler says about itself, from what its services report.

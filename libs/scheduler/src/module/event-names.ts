@@ -10,6 +10,8 @@ const EVENTS = Object.keys({
   'job.quarantined': true,
   'job.orphaned': true,
   'job.rescheduled': true,
+  'job.taken': true,
+  'job.left': true,
   'execution.started': true,
   'execution.succeeded': true,
   'execution.failed': true,

@@ -3,6 +3,7 @@ import { dueInstants } from '../engine/due-instants.js';
 import type { JobChange } from '../store/job-store.js';
 import type { JobEntity } from '../store/job.entity.js';
 import { wakeAfterJitter } from '../triggers/jitter.js';
+import { nextFire } from '../triggers/misfire.js';
 import type { Trigger } from '../triggers/trigger.js';
 import type { Note } from './call-arguments.js';
 
@@ -22,13 +23,13 @@ export function resuming(
   { catchUp = false, ...note }: Note & { catchUp?: boolean },
 ): JobChange | null {
   if (job.state !== 'paused' && job.state !== 'quarantined') return null;
-  if (catchUp) {
+  if (catchUp && job.nextRunAt !== null) {
     const wakeAt = wakeAfterJitter(trigger, job.uid, job.nextRunAt, job.jitterMs);
     return { set: { ...inState('active', now, note), wakeAt } };
   }
   // a negative grace: everything up to now is too late
   const { missed, first } = dueInstants({ ...job, misfire: 'skip', misfireGraceMs: -1 }, trigger, now);
-  const nextRunAt = missed === null ? first : trigger.nextAfter(now);
+  const nextRunAt = missed === null ? (first ?? firstEver(job, trigger, now)) : trigger.nextAfter(now);
   return {
     set: {
       ...inState(nextRunAt === null ? 'finished' : 'active', now, note),
@@ -38,6 +39,13 @@ export function resuming(
     },
     records: missed === null ? [] : [missedRecord(job, missed, `the job was ${job.state}`)],
   };
+}
+
+/** Of a job whose trigger could not be asked when it was declared; null: it has run as often as it may. */
+function firstEver(job: JobEntity, trigger: Trigger, now: Date): Date | null {
+  const isOver = job.maxRuns !== null && job.runCount >= job.maxRuns;
+  if (isOver) return null;
+  return nextFire(trigger, job.lastInstant !== null && job.lastInstant > now ? job.lastInstant : now);
 }
 
 function inState(state: JobEntity['state'], now: Date, { reason, by }: Note): Partial<JobEntity> {

@@ -53,8 +53,21 @@ export class SchedulerLogger {
           `the time zone data of this node (${zoneData}) are newer than those it was computed with.`,
       ),
     );
-    events.on('job.orphaned', ({ job }) =>
-      logger.warn(`${named(job)} is orphaned: for a day no live node has had its handler "${job.handler}".`),
+    events.on('job.orphaned', ({ job }) => {
+      const what = job.source === 'code' ? 'declared it' : `had its handler "${job.handler}"`;
+      logger.warn(`${named(job)} is orphaned: for a day no live node has ${what}.`);
+    });
+    events.on('job.left', ({ job, appeared }) =>
+      logger.warn(
+        `${named(job)} left, "${appeared}" appeared with the same schedule (${job.schedule}). If that is the same job ` +
+          `under a new name, keep id: '${job.id}', or it starts without its history, count and pauses.`,
+      ),
+    );
+    events.on('job.taken', ({ job }) =>
+      logger.warn(
+        `${named(job)} is declared by a @ScheduledJob, and was added at run time before: the one that was added goes on, ` +
+          'and the declared one does not run. Give the declared one another id.',
+      ),
     );
   }
 

@@ -1,41 +1,75 @@
-import type { Transaction } from './connection-keeper.js';
+import type { ConnectionKeeper } from './connection-keeper.js';
 import { decodeRow, selectList } from './entity-rows.js';
-import type { DeclaredJob, JobStore } from './job-store.js';
+import type { JobExecutionEntity } from './job-execution.entity.js';
+import type { DeclaredJob, JobStore, SyncResult } from './job-store.js';
 import { JobEntity } from './job.entity.js';
-import { databaseNow, readJobs, upsertJobs } from './job-writes.js';
+import { databaseNow, insertUnclaimed, readJobs, upsertJobs } from './job-writes.js';
 import type { Query } from './lease.js';
-import { notifyIfSoon } from './notifications.js';
+import { notify } from './notifications.js';
 import type { Tables } from './tables.js';
 
 type Reconcile = Parameters<JobStore['syncJobs']>[1];
 
 /** Replicas that boot together bring their jobs in one after the other. */
 const SYNC_LOCK = 736_122_581;
+const MOST_UNDECLARED = 1_000;
 
+/** One read when the rows have these versions already, as at most boots: passes go on meanwhile. */
 export async function syncJobs(
-  { query, nothingToCommit }: Transaction,
+  keeper: ConnectionKeeper,
   tables: Tables,
   declared: readonly DeclaredJob[],
   reconcile: Reconcile,
-): Promise<JobEntity[]> {
-  if (declared.length === 0) {
-    nothingToCommit();
-    return [];
-  }
+): Promise<SyncResult> {
+  if (declared.length === 0) return { jobs: [], recorded: [] };
+  const ids = declared.map(({ id }) => id);
+  const read = async (query: Query) => byId(await readJobs(query, tables, ids));
+  const known = await keeper.run(read, { unanswered: 'not-written' });
+  const others = declared.filter(({ id, hash }) => known.get(id)?.codeHash !== hash);
+  if (others.length === 0) return { jobs: inOrder(ids, known), recorded: [] };
+  return await keeper.transaction(async ({ query }) => {
+    const recorded = await bringIn(query, tables, others, reconcile);
+    return { jobs: inOrder(ids, await read(query)), recorded };
+  });
+}
+
+/** What a process declares has a definition, what is added at run time has none: few rows, however many jobs there are. */
+export async function undeclaredJobs(query: Query, { job, definition, node }: Tables): Promise<JobEntity[]> {
+  const { rows } = await query(
+    `SELECT ${selectList(JobEntity, 'j')} FROM ${job} j
+     WHERE j.id IN (SELECT d.job_id FROM ${definition} d) AND j.source = 'code' AND j.state <> 'finished'
+       AND j.orphaned_at IS NULL
+       AND NOT EXISTS (SELECT 1 FROM ${node} n WHERE n.lease_until > now() AND n.definitions ? j.id)
+     ORDER BY j.id LIMIT ${MOST_UNDECLARED}`,
+  );
+  return rows.map((row) => decodeRow(JobEntity, row));
+}
+
+async function bringIn(
+  query: Query,
+  tables: Tables,
+  declared: readonly DeclaredJob[],
+  reconcile: Reconcile,
+): Promise<JobExecutionEntity[]> {
   await query(`SELECT pg_advisory_xact_lock($1, hashtext($2))`, [SYNC_LOCK, tables.schema]);
   const now = await databaseNow(query);
   await rememberDefinitions(query, tables, declared, now);
   const inForce = await definitionsInForce(query, tables, declared);
   const ids = declared.map(({ id }) => id);
-  const existing = new Map((await lockByIds(query, tables, ids)).map((job) => [job.id, job]));
-  const rows = declared.flatMap((each) => {
+  const existing = byId(await lockByIds(query, tables, ids));
+  const wanted = declared.flatMap((each) => {
+    // somebody else was first
+    if (existing.get(each.id)?.codeHash === each.hash) return [];
     const input = { declared: each, inForce: inForce.get(each.id) ?? each.hash, now };
     return reconcile({ ...input, existing: existing.get(each.id) ?? null }) ?? [];
   });
+  const rows = wanted.map(({ row }) => row);
   const written = await upsertJobs(query, tables, rows);
-  await notifyIfSoon(query, tables, written, now);
-  const all = new Map((await readJobs(query, tables, ids)).map((job) => [job.id, job]));
-  return ids.flatMap((id) => all.get(id) ?? []);
+  // also of what is not due soon: who has another version has to know
+  if (written.length > 0) await notify(query, tables);
+  const records = new Map(wanted.map((sync) => [sync.row.id, sync.records ?? []]));
+  const changes = written.map((job) => ({ job, records: records.get(job.id) ?? [] }));
+  return await insertUnclaimed(query, tables, changes, now);
 }
 
 /** Two versions first seen in one millisecond still have an order. */
@@ -78,4 +112,12 @@ async function lockByIds(query: Query, { job }: Tables, ids: readonly string[]):
     [ids],
   );
   return rows.map((row) => decodeRow(JobEntity, row));
+}
+
+function byId(jobs: readonly JobEntity[]): Map<string, JobEntity> {
+  return new Map(jobs.map((job) => [job.id, job]));
+}
+
+function inOrder(ids: readonly string[], jobs: ReadonlyMap<string, JobEntity>): JobEntity[] {
+  return ids.flatMap((id) => jobs.get(id) ?? []);
 }

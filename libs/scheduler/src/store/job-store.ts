@@ -1,4 +1,5 @@
 import type { AuditReport, Finding, Repaired } from './audit-finding.js';
+import type { DeclaredJob, SyncInput, SyncResult } from './declared-job.js';
 import type {
   JobExecutionEntity,
   ErrorRecord,
@@ -11,6 +12,7 @@ import type { JobEntity } from './job.entity.js';
 
 export type { AuditReport, Finding, FindingKind, Repaired } from './audit-finding.js';
 
+export type * from './declared-job.js';
 export type * from './job-queries.js';
 
 /** What a caller's transaction must be able to do; TypeORM's `EntityManager` fits. */
@@ -167,14 +169,14 @@ export interface Rescued {
 
 // ───────────────────────────── jobs
 
-/** A declared job as this node's code has it. */
-export interface DeclaredJob {
-  id: string;
-  hash: string;
-  definition: object;
-}
 export interface JobChange {
   set: Partial<Omit<JobEntity, 'id' | 'uid' | 'version'>>;
+  records?: readonly NewExecution[];
+}
+/** What a deploy makes of a declared job. */
+export interface JobSync {
+  row: JobEntity;
+  /** Instants of the schedule of before that will not run. */
   records?: readonly NewExecution[];
 }
 export type ConflictRule = 'error' | 'keep' | 'replace';
@@ -236,18 +238,13 @@ export interface JobStore {
   rescue(incarnation: string, beat: string): Promise<Rescued[]>;
 
   /**
-   * Brings declared jobs into the table. `reconcile` sees the row there is and the version in force among live nodes;
-   * it returns the row to write, or null to leave it.
+   * Brings declared jobs into the table. `reconcile` says what to write for a job whose row is missing or has another
+   * version; null: nothing. Rows that have this version are left without being asked about, and nothing is locked
+   * when all have.
    */
-  syncJobs(
-    declared: readonly DeclaredJob[],
-    reconcile: (input: {
-      declared: DeclaredJob;
-      inForce: string;
-      existing: JobEntity | null;
-      now: Date;
-    }) => JobEntity | null,
-  ): Promise<JobEntity[]>;
+  syncJobs(declared: readonly DeclaredJob[], reconcile: (input: SyncInput) => JobSync | null): Promise<SyncResult>;
+  /** Rows of declared jobs that are not finished, not labelled orphaned, and that no live node declares; a bounded number. */
+  undeclaredJobs(): Promise<JobEntity[]>;
   /** `plan` makes the rows from the database's clock. Returns the rows as they are now (with `keep`: the old ones). */
   addJobs(plan: (now: Date) => JobEntity[], onConflict: ConflictRule, call?: StoreCall): Promise<JobEntity[]>;
   /** Locks the row, asks, writes. `change` returning null changes nothing. Rejects with `JobNotFoundError`. */

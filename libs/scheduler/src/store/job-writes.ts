@@ -125,7 +125,7 @@ export async function changeJob(
   const changed = await updateJob(query, tables, id, wanted.set);
   if (changed.capability !== capability) await moveWaiting(query, tables, [changed]);
   const records = wanted.records ?? [];
-  await insertUnclaimed(query, tables, changed, records, now);
+  await insertUnclaimed(query, tables, [{ job: changed, records }], now);
   if (records.some(({ status }) => status === 'pending')) await notify(query, tables);
   else await notifyIfSoon(query, tables, [changed], now);
   return changed;
@@ -163,23 +163,21 @@ async function updateJob(query: Query, { job }: Tables, id: string, set: JobChan
   return decodeRow(JobEntity, rows[0]);
 }
 
-async function insertUnclaimed(
+/** @returns the rows that were new */
+export async function insertUnclaimed(
   query: Query,
   tables: Tables,
-  job: JobEntity,
-  records: readonly NewExecution[],
+  changes: readonly { job: JobEntity; records: readonly NewExecution[] }[],
   now: Date,
-): Promise<void> {
-  if (records.some(({ status }) => status === 'running'))
+): Promise<JobExecutionEntity[]> {
+  if (changes.some(({ records }) => records.some(({ status }) => status === 'running')))
     throw new Error('A change of a job cannot claim an execution. Record it as pending.');
-  const rows = records.map((record) => newExecutionRow(job, { ...record, jobUid: job.uid }, null, now));
-  if (rows.length > 0)
-    await insertExecutions(
-      query,
-      tables,
-      rows,
-      `ON CONFLICT (job_uid, scheduled_at) WHERE kind = 'schedule' DO NOTHING`,
-    );
+  const rows = changes.flatMap(({ job, records }) =>
+    records.map((record) => newExecutionRow(job, { ...record, jobUid: job.uid }, null, now)),
+  );
+  if (rows.length === 0) return [];
+  const conflict = `ON CONFLICT (job_uid, scheduled_at) WHERE kind = 'schedule' DO NOTHING`;
+  return await insertExecutions(query, tables, rows, conflict);
 }
 
 /** @returns the rows that were new */

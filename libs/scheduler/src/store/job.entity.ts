@@ -36,7 +36,7 @@ export class JobEntity {
   @Column({ type: 'uuid' })
   uid!: string;
 
-  /** What the handler registry of a node knows the handler by. */
+  /** What the handler registry of a node knows the handler by: of a declared job `job:` and its id, else the key of a method. */
   @Column({ type: 'text' })
   handler!: string;
 
@@ -139,7 +139,7 @@ export class JobEntity {
   @Column({ type: 'text' })
   source!: 'code' | 'dynamic';
 
-  /** Hash of the resolved options in the code that declares the job; null for a job added at run time. */
+  /** Hash of the resolved options in the code that declares the job; null for a job added at run time, and while its trigger throws. */
   @Column({ name: 'code_hash', type: 'text', nullable: true })
   codeHash!: string | null;
 

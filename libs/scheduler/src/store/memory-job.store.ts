@@ -113,7 +113,11 @@ export class MemoryJobStore implements JobStore {
   }
 
   async syncJobs(declared: readonly DeclaredJob[], reconcile: Parameters<JobStore['syncJobs']>[1]) {
-    return this.#announce((data, now) => declared.flatMap((each) => jobs.syncJob(data, each, reconcile, now) ?? []));
+    return this.#announce((data, now) => jobs.syncJobs(data, declared, reconcile, now));
+  }
+
+  async undeclaredJobs() {
+    return this.#read((data, now) => jobs.undeclaredJobs(data, now));
   }
 
   async addJobs(plan: (now: Date) => JobEntity[], onConflict: ConflictRule, call?: StoreCall) {

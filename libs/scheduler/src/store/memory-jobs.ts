@@ -1,19 +1,48 @@
 import { ExecutionNotFoundError, JobConflictError } from './errors.js';
 import { checkOwn, newExecutionRow } from './execution-row.js';
 import type { JobDefinitionEntity } from './job-definition.entity.js';
-import type { ConflictRule, DeclaredJob, JobChange, JobStore, NewExecution, NewManualExecution } from './job-store.js';
-import { throughJson, type ExecutionRow, type JobRow, type MemoryData } from './memory-data.js';
+import type {
+  ConflictRule,
+  DeclaredJob,
+  JobChange,
+  JobStore,
+  NewExecution,
+  NewManualExecution,
+  SyncResult,
+} from './job-store.js';
+import { throughJson, type ExecutionRow, type JobRow, type MemoryData, type NodeRow } from './memory-data.js';
 import { isLeaseOver } from './memory-nodes.js';
 import { later } from './memory-pass.js';
 
 type Reconcile = Parameters<JobStore['syncJobs']>[1];
 
-export function syncJob(data: MemoryData, declared: DeclaredJob, reconcile: Reconcile, now: Date): JobRow | null {
-  const inForce = versionInForce(data, declared, now);
+export function syncJobs(
+  data: MemoryData,
+  declared: readonly DeclaredJob[],
+  reconcile: Reconcile,
+  now: Date,
+): SyncResult {
+  const recorded = declared.flatMap((each) => syncJob(data, each, reconcile, now));
+  return { jobs: declared.flatMap(({ id }) => data.job(id) ?? []), recorded };
+}
+
+function syncJob(data: MemoryData, declared: DeclaredJob, reconcile: Reconcile, now: Date): ExecutionRow[] {
   const existing = data.job(declared.id) ?? null;
-  const row = reconcile(structuredClone({ declared, inForce, existing, now }));
-  if (!row) return existing;
-  return existing ? edit(data, existing, row) : data.putJob(row);
+  if (existing?.codeHash === declared.hash) return [];
+  const inForce = versionInForce(data, declared, now);
+  const wanted = reconcile(structuredClone({ declared, inForce, existing, now }));
+  if (!wanted) return [];
+  const job = existing ? edit(data, existing, wanted.row) : data.putJob(wanted.row);
+  return (wanted.records ?? []).flatMap((each) => insertUnclaimed(data, job, each, now) ?? []);
+}
+
+/** What a process declares has a definition; what is added at run time has none. */
+export function undeclaredJobs(data: MemoryData, now: Date): JobRow[] {
+  const declared = new Set(liveNodes(data, now).flatMap(({ definitions }) => Object.keys(definitions)));
+  const isLeft = ({ id, source, state, orphanedAt }: JobRow): boolean =>
+    source === 'code' && state !== 'finished' && orphanedAt === null && !declared.has(id);
+  const left = data.jobs().filter((job) => data.definitions.get(job.id) !== undefined && isLeft(job));
+  return left.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 export function addJob(data: MemoryData, job: JobRow, onConflict: ConflictRule): JobRow {
@@ -91,11 +120,12 @@ function moveWaiting(data: MemoryData, { uid, capability }: JobRow): void {
   }
 }
 
-function insertUnclaimed(data: MemoryData, job: JobRow, execution: NewExecution, now: Date): void {
+/** null: that instant is already recorded. */
+function insertUnclaimed(data: MemoryData, job: JobRow, execution: NewExecution, now: Date): ExecutionRow | null {
   if (execution.status === 'running') {
     throw new Error('A change of a job cannot claim an execution. Record it as pending.');
   }
-  data.insertExecution(newExecutionRow(job, { ...execution, jobUid: job.uid }, null, now));
+  return data.insertExecution(newExecutionRow(job, { ...execution, jobUid: job.uid }, null, now));
 }
 
 function cancelPending(data: MemoryData, row: ExecutionRow, reason: string | null, now: Date): ExecutionRow {
@@ -104,10 +134,13 @@ function cancelPending(data: MemoryData, row: ExecutionRow, reason: string | nul
 
 /** The latest first seen among this version and those of the live nodes. */
 function versionInForce(data: MemoryData, declared: DeclaredJob, now: Date): string {
-  const live = data.nodes.all().filter((node) => !isLeaseOver(node, now));
-  const hashes = new Set([declared.hash, ...live.map((node) => node.definitions[declared.id])]);
+  const hashes = new Set([declared.hash, ...liveNodes(data, now).map((node) => node.definitions[declared.id])]);
   const versions = definitionsWith(data, declared, now).filter((version) => hashes.has(version.hash));
   return versions.reduce((newest, each) => (each.firstSeenAt > newest.firstSeenAt ? each : newest)).hash;
+}
+
+function liveNodes(data: MemoryData, now: Date): NodeRow[] {
+  return data.nodes.all().filter((node) => !isLeaseOver(node, now));
 }
 
 function definitionsWith(data: MemoryData, declared: DeclaredJob, now: Date): readonly JobDefinitionEntity[] {

@@ -2,7 +2,7 @@ import { repair } from './audit.js';
 import type { Finding } from './audit-finding.js';
 import { inCallersTransaction } from './caller-transaction.js';
 import { ConnectionKeeper } from './connection-keeper.js';
-import { syncJobs } from './declared-jobs.js';
+import { syncJobs, undeclaredJobs } from './declared-jobs.js';
 import { decodeRow, selectList } from './entity-rows.js';
 import { JobStoreConfigurationError } from './errors.js';
 import { addManualExecution, cancelExecution } from './execution-writes.js';
@@ -126,7 +126,11 @@ export class TypeOrmJobStore implements JobStore {
   }
 
   async syncJobs(declared: readonly DeclaredJob[], reconcile: Parameters<JobStore['syncJobs']>[1]) {
-    return await this.#keeper.transaction((transaction) => syncJobs(transaction, this.#tables, declared, reconcile));
+    return await syncJobs(this.#keeper, this.#tables, declared, reconcile);
+  }
+
+  async undeclaredJobs() {
+    return await this.#read((query) => undeclaredJobs(query, this.#tables));
   }
 
   async addJobs(plan: (now: Date) => JobEntity[], onConflict: ConflictRule, call?: StoreCall) {

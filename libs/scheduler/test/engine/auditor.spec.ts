@@ -7,6 +7,7 @@ import { JobStoreUnavailableError } from '../../src/store/errors.js';
 import type { JobEntity } from '../../src/store/job.entity.js';
 import type { AuditReport } from '../../src/store/job-store.js';
 import { MemoryJobStore } from '../../src/store/memory-job.store.js';
+import { aNode as aRegistration } from '../store/builders.js';
 import { aNode, ledger, type JobSpec, type TestEngine } from './support.js';
 import { FaultyStore } from './faulty-store.js';
 
@@ -207,7 +208,11 @@ describe('A job', () => {
   it('whose next run only other nodes can compute is left to them', async () => {
     const node = audited([daily()]);
     await node.engine.start();
-    await spoil(node, { nextRunAt: null, wakeAt: null, trigger: { kind: 'their own' }, codeHash: 'theirs' });
+    await node.store.registerNode(aRegistration({ definitions: { job: 'theirs' }, leaseMs: 24 * HOUR }));
+    await node.store.syncJobs([{ id: 'job', hash: 'theirs', definition: {} }], ({ existing }) => ({
+      row: { ...existing!, codeHash: 'theirs' },
+    }));
+    await spoil(node, { nextRunAt: null, wakeAt: null, trigger: { kind: 'their own' } });
     await node.clock.advance(FIRST + 2 * NEXT);
     expect(kinds(node)).toEqual([]);
     expect(await node.store.getJob('job')).toMatchObject({ state: 'active', nextRunAt: null });

@@ -2,7 +2,8 @@ import { ManualClock } from 'nestjs-vigil-testing';
 import { describe, expect, it } from 'vitest';
 
 import { dueInstants } from '../../src/engine/due-instants.js';
-import { draftJob, hashOf, newJobRow, reconcileJob } from '../../src/engine/job-draft.js';
+import { draftJob, hashOf, newJobRow } from '../../src/engine/job-draft.js';
+import { reconcileJob } from '../../src/engine/reconcile-job.js';
 import type { JobStore, PassSnapshot } from '../../src/store/job-store.js';
 import type { JobEntity } from '../../src/store/job.entity.js';
 import { MemoryJobStore } from '../../src/store/memory-job.store.js';
@@ -254,7 +255,9 @@ describe('A deploy', () => {
     const draft = draftJob({ id: 'job', handler: 'job', schedule, data: null, source: 'code', settings: [] });
     const existing = { ...newJobRow(draft, now), codeHash: 'of before' };
     expect(reconcileJob(draft, { inForce: 'of others', existing, now })).toBeNull();
-    expect(reconcileJob(draft, { inForce: hashOf(draft), existing, now })).toMatchObject({ codeHash: hashOf(draft) });
+    expect(reconcileJob(draft, { inForce: hashOf(draft), existing, now })).toMatchObject({
+      row: { codeHash: hashOf(draft) },
+    });
   });
 
   it('of code that has not changed leaves a schedule that was edited at run time', async () => {

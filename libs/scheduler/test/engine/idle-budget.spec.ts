@@ -4,9 +4,11 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { FlakyProxy } from '../../../testing/src/proxy/flaky-proxy.js';
 import type { JobStore } from '../../src/store/job-store.js';
 import { FAR_FUTURE } from '../store/builders.js';
+import { registered } from '../store/contract/fixture.js';
 import { Cleanup, serverUrl } from '../store/typeorm-store.support.js';
 import { at } from '../../src/triggers/date.trigger.js';
 import { aNode } from './support.js';
+import { watched } from './watched-store.js';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -17,57 +19,50 @@ let cleanup: Cleanup;
 beforeEach(() => (cleanup = new Cleanup()));
 afterEach(() => cleanup.run());
 
-/** Counts the calls that wait for an answer; `listen` waits all the time. */
-function watched(store: JobStore): { store: JobStore; inFlight: () => number } {
-  let inFlight = 0;
-  const get = (target: JobStore, key: string | symbol): unknown => {
-    const value: unknown = Reflect.get(target, key);
-    if (typeof value !== 'function') return value;
-    if (key === 'listen') return value.bind(target) as unknown;
-    return async (...args: unknown[]) => {
-      inFlight += 1;
-      try {
-        return await (value as (...args: unknown[]) => unknown).apply(target, args);
-      } finally {
-        inFlight -= 1;
-      }
-    };
-  };
-  return { store: new Proxy(store, { get }), inFlight: () => inFlight };
+/** A version of the job that a node of another code has. */
+async function putInForce(store: JobStore): Promise<void> {
+  await registered(store, { definitions: { job: 'theirs' }, leaseMs: 120 * MINUTE });
+  await store.syncJobs([{ id: 'job', hash: 'theirs', definition: {} }], ({ existing }) => ({
+    row: { ...existing!, codeHash: 'theirs' },
+  }));
 }
 
-it('An idle node sends at most six statements a minute', async () => {
-  const schema = cleanup.schema();
-  const proxy = cleanup.add(await FlakyProxy.start({ target: serverUrl(), keepStatements: 10_000 }), (each) =>
-    each.close(),
-  );
-  const clock = new ManualClock();
-  const { store, inFlight } = watched(cleanup.store(schema, { connection: { url: proxy.url }, clock }));
-  const job = { trigger: at(FAR_FUTURE), run: (): void => {} };
-  const { engine, events } = aNode([job], { clock, store });
-  /** A step at a time, so that the answers keep up with the clock. */
-  const advance = async (ms: number): Promise<void> => {
-    for (let gone = 0; gone < ms; gone += SECOND) {
-      await clock.advance(SECOND);
-      while (inFlight() > 0) await new Promise(setImmediate);
-    }
-  };
-  await engine.start();
-  await clock.advance(0);
-  // `listen` is not among the calls that are waited for: it has said LISTEN, and has heard itself
-  await vi.waitFor(() => expect(proxy.statements.some((text) => text.includes('pg_notify'))).toBe(true));
-  await vi.waitFor(() => expect(inFlight()).toBe(0));
-  await advance(SECOND);
-  const before = proxy.statements.length;
-  await advance(60 * MINUTE);
-  const sent = proxy.statements.slice(before);
-  const beats = sent.filter((statement) => statement.includes('beat = beat + 1'));
-  expect(beats).toHaveLength(240);
-  expect(sent.length).toBeLessThanOrEqual(MOST_IN_AN_HOUR);
-  expect(sent.filter((statement) => statement.startsWith('LISTEN'))).toEqual([]);
-  expect(events.names).not.toContain('scheduler.failure');
-  const stopped = engine.shutdown();
-  await vi.waitFor(() => expect(inFlight()).toBe(0));
-  await clock.advance(10 * SECOND);
-  await stopped;
-});
+it.each(['', ', also while another version of its job is in force'])(
+  'An idle node sends at most six statements a minute%s',
+  async (isOther) => {
+    const schema = cleanup.schema();
+    const proxy = cleanup.add(await FlakyProxy.start({ target: serverUrl(), keepStatements: 10_000 }), (each) =>
+      each.close(),
+    );
+    const clock = new ManualClock();
+    const { store, inFlight } = watched(cleanup.store(schema, { connection: { url: proxy.url }, clock }));
+    const job = { trigger: at(FAR_FUTURE), run: (): void => {} };
+    const { engine, events } = aNode([job], { clock, store });
+    /** A step at a time, so that the answers keep up with the clock. */
+    const advance = async (ms: number): Promise<void> => {
+      for (let gone = 0; gone < ms; gone += SECOND) {
+        await clock.advance(SECOND);
+        while (inFlight() > 0) await new Promise(setImmediate);
+      }
+    };
+    await engine.start();
+    await clock.advance(0);
+    // `listen` is not among the calls that are waited for: it has said LISTEN, and has heard itself
+    await vi.waitFor(() => expect(proxy.statements.some((text) => text.includes('pg_notify'))).toBe(true));
+    await vi.waitFor(() => expect(inFlight()).toBe(0));
+    if (isOther) await putInForce(store);
+    await advance(MINUTE);
+    const before = proxy.statements.length;
+    await advance(60 * MINUTE);
+    const sent = proxy.statements.slice(before);
+    const beats = sent.filter((statement) => statement.includes('beat = beat + 1'));
+    expect(beats).toHaveLength(240);
+    expect(sent.length).toBeLessThanOrEqual(MOST_IN_AN_HOUR);
+    expect(sent.filter((statement) => statement.startsWith('LISTEN'))).toEqual([]);
+    expect(events.names).not.toContain('scheduler.failure');
+    const stopped = engine.shutdown();
+    await vi.waitFor(() => expect(inFlight()).toBe(0));
+    await clock.advance(10 * SECOND);
+    await stopped;
+  },
+);

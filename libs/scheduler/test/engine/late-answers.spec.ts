@@ -82,7 +82,8 @@ it('A process that slept for longer than its lease says that it lives before it 
   const faults = new FaultyStore(new MemoryJobStore({ clock }));
   const { engine } = aNode([{ every: '1h', run: () => undefined }], { clock, store: faults.store, leaseMs: 60_000 });
   await engine.start();
-  await clock.advance(1_000);
+  // past its second beat, after which it looks at its jobs once
+  await clock.advance(31_000);
   const monotonicMs = clock.monotonicMs.bind(clock);
   clock.monotonicMs = () => monotonicMs() + 60_000;
   const from = faults.calls.length;

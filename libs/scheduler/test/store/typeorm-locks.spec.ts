@@ -85,6 +85,14 @@ describe('a row that somebody else has locked', () => {
   });
 });
 
+it('A boot of code that has not changed waits for nobody, and holds up nobody', async () => {
+  const declared = [{ id: 'report', hash: 'h1', definition: {} }];
+  const make = () => ({ row: aJob({ source: 'code', codeHash: 'h1', nextRunAt: FAR_FUTURE }) });
+  const { jobs } = await store.syncJobs(declared, make);
+  await somebody(`SELECT 1 FROM "${schema}".job FOR UPDATE`);
+  expect(await store.syncJobs(declared, make)).toEqual({ jobs, recorded: [] });
+});
+
 it('progress that cannot be stored is dropped, and the others are saved', async () => {
   const { execution } = await running(store);
   const entry = { executionId: execution.id, leaseEpoch: execution.leaseEpoch };

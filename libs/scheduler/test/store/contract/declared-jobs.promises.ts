@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
-import type { DeclaredJob, NodeRegistration } from '../../../src/store/job-store.js';
-import type { JobEntity } from '../../../src/store/job.entity.js';
+import type { DeclaredJob, JobSync, NodeRegistration, SyncInput } from '../../../src/store/job-store.js';
 import { aJob, aPass, changed, decideAll, decisions, FAR_FUTURE, HOUR, PAST, plus, recordFor } from '../builders.js';
-import { added, expectNothingChanged, registered, type Fixture } from './fixture.js';
+import { added, executionOf, expectNothingChanged, registered, type Fixture } from './fixture.js';
 
 const declared = (hash = 'h1', id = 'report'): DeclaredJob => ({
   id,
@@ -11,13 +10,11 @@ const declared = (hash = 'h1', id = 'report'): DeclaredJob => ({
   definition: { cron: '0 30 7 * * *', hash },
 });
 
-/** The code's row for a declared job: made new, or its schedule replaced; null when the version is in the row already. */
-function byHash(input: { declared: DeclaredJob; existing: JobEntity | null }): JobEntity | null {
-  const { declared: job, existing } = input;
-  if (existing?.codeHash === job.hash) return null;
+/** The code's row for a declared job: made new, or its schedule replaced. */
+function byHash({ declared: job, existing }: Pick<SyncInput, 'declared' | 'existing'>): JobSync {
   const codeHash = job.hash;
-  if (!existing) return aJob({ id: job.id, source: 'code', codeHash, nextRunAt: FAR_FUTURE });
-  return changed(existing, { codeHash, version: existing.version + 1, schedule: `as in ${codeHash}` });
+  if (!existing) return { row: aJob({ id: job.id, source: 'code', codeHash, nextRunAt: FAR_FUTURE }) };
+  return { row: changed(existing, { codeHash, version: existing.version + 1, schedule: `as in ${codeHash}` }) };
 }
 
 export function declaredJobPromises(fixture: Fixture): void {
@@ -38,13 +35,13 @@ export function declaredJobPromises(fixture: Fixture): void {
       const { store } = fixture;
       await nodeWith('h1');
       const before = (await store.peek([], [])).now;
-      const rows = await store.syncJobs([declared()], (input) => {
+      const { jobs } = await store.syncJobs([declared()], (input) => {
         expect(input).toMatchObject({ declared: declared(), inForce: 'h1', existing: null });
         expect(input.now.getTime()).toBeGreaterThanOrEqual(before.getTime());
         return byHash(input);
       });
-      expect(rows).toMatchObject([{ id: 'report', source: 'code', codeHash: 'h1', version: 1 }]);
-      expect(await store.getJob('report')).toEqual(rows[0]);
+      expect(jobs).toMatchObject([{ id: 'report', source: 'code', codeHash: 'h1', version: 1 }]);
+      expect(await store.getJob('report')).toEqual(jobs[0]);
     });
 
     it('that are unchanged are not touched: the next run, the count and a pause stay', async () => {
@@ -55,11 +52,10 @@ export function declaredJobPromises(fixture: Fixture): void {
       await store.pass(aPass(node), decideAll);
       await store.changeJob('report', () => ({ set: { state: 'paused', stateReason: 'by hand' } }));
       const before = await store.getJob('report');
-      const rows = await store.syncJobs([declared()], (input) => {
-        expect(input.existing).toEqual(before);
-        return byHash(input);
+      const { jobs, recorded } = await store.syncJobs([declared()], () => {
+        throw new Error('Nobody is to be asked about a job that has not changed.');
       });
-      expect(rows).toEqual([before]);
+      expect({ jobs, recorded }).toEqual({ jobs: [before], recorded: [] });
       expect(await store.getJob('report')).toEqual(before);
     });
 
@@ -68,11 +64,36 @@ export function declaredJobPromises(fixture: Fixture): void {
       await nodeWith('h1');
       await store.syncJobs([declared('h1')], byHash);
       const before = (await store.changeJob('report', () => ({ set: { lastInstant: plus(PAST, HOUR) } })))!;
-      const rows = await store.syncJobs([declared('h2')], (input) =>
-        changed(byHash(input)!, { uid: aJob().uid, lastInstant: null }),
+      const { jobs } = await store.syncJobs([declared('h2')], (input) => {
+        expect(input.existing).toEqual(before);
+        return { row: changed(byHash(input).row, { uid: aJob().uid, lastInstant: null }) };
+      });
+      expect(jobs).toMatchObject([{ codeHash: 'h2', schedule: 'as in h2', version: before.version + 1 }]);
+      expect(jobs).toMatchObject([{ uid: before.uid, lastInstant: plus(PAST, HOUR), createdAt: before.createdAt }]);
+    });
+
+    it('that the code has nothing to say about stay as they are', async () => {
+      const { store } = fixture;
+      await nodeWith('h1');
+      const { jobs } = await store.syncJobs([declared('h1')], byHash);
+      const answer = await store.syncJobs([declared('h2')], () => null);
+      expect(answer).toEqual({ jobs, recorded: [] });
+    });
+
+    it('leave a record of what their old schedule will not run, an instant that is recorded already left out', async () => {
+      const { store } = fixture;
+      const node = await nodeWith('h1');
+      await store.syncJobs([declared('h1')], byHash);
+      const ran = await store.changeJob('report', () => ({ set: { nextRunAt: PAST, wakeAt: PAST } }));
+      await store.pass(aPass(node), decideAll);
+      const records = [PAST, plus(PAST, HOUR)].map((scheduledAt) =>
+        recordFor(ran, { status: 'missed', reason: 'changed', scheduledAt }),
       );
-      expect(rows).toMatchObject([{ codeHash: 'h2', schedule: 'as in h2', version: before.version + 1 }]);
-      expect(rows).toMatchObject([{ uid: before.uid, lastInstant: plus(PAST, HOUR), createdAt: before.createdAt }]);
+      const { recorded } = await store.syncJobs([declared('h2')], (input) => ({ ...byHash(input), records }));
+      expect(recorded).toMatchObject([{ id: records[1]!.id, jobUid: ran.uid, status: 'missed', reason: 'changed' }]);
+      expect(recorded).toMatchObject([{ scheduledAt: plus(PAST, HOUR), finishedAt: expect.any(Date) }]);
+      expect(await executionOf(store, records[1]!.id)).toEqual(recorded[0]);
+      expect((await store.getExecutions({ jobId: 'report' })).items).toHaveLength(2);
     });
 
     it('that another node does not have stay as they are', async () => {
@@ -81,18 +102,18 @@ export function declaredJobPromises(fixture: Fixture): void {
       await store.syncJobs([declared('h1'), declared('h1', 'cleanup')], byHash);
       const before = await store.getJob('cleanup');
       await registered(store);
-      expect(await store.syncJobs([], byHash)).toEqual([]);
-      await store.syncJobs([declared('h1')], byHash);
+      expect(await store.syncJobs([], byHash)).toEqual({ jobs: [], recorded: [] });
+      await store.syncJobs([declared('h2')], byHash);
       expect(await store.getJob('cleanup')).toEqual(before);
     });
 
     it('come back in the order given, without those that have no row', async () => {
       await nodeWith('h1');
       const all = ['b', 'nowhere', 'a'].map((id) => declared('h1', id));
-      const rows = await fixture.store.syncJobs(all, (input) =>
+      const { jobs } = await fixture.store.syncJobs(all, (input) =>
         input.declared.id === 'nowhere' ? null : byHash(input),
       );
-      expect(rows.map(({ id }) => id)).toEqual(['b', 'a']);
+      expect(jobs.map(({ id }) => id)).toEqual(['b', 'a']);
     });
 
     it('change nothing at all when reconciling one of them throws', async () => {
@@ -113,6 +134,44 @@ export function declaredJobPromises(fixture: Fixture): void {
       expect(answers[1]).toEqual(answers[0]);
       expect(answers[2]).toEqual(answers[0]);
       expect((await fixture.store.getJobs({})).items).toHaveLength(2);
+    });
+  });
+
+  describe('declared jobs that have left', () => {
+    const leftIds = async () => (await fixture.store.undeclaredJobs()).map(({ id }) => id);
+    const bringIn = (...ids: string[]) =>
+      fixture.store.syncJobs(
+        ids.map((id) => declared('h1', id)),
+        byHash,
+      );
+
+    it('are those that no live node declares', async () => {
+      const { store } = fixture;
+      const old = await registered(store, { definitions: { report: 'h1', cleanup: 'h1' } });
+      await bringIn('report', 'cleanup');
+      expect(await leftIds()).toEqual([]);
+      await registered(store, { definitions: { report: 'h2' } });
+      expect(await leftIds()).toEqual([]);
+      await store.retireNode(old.incarnation);
+      expect(await leftIds()).toEqual(['cleanup']);
+      expect((await store.undeclaredJobs())[0]).toEqual(await store.getJob('cleanup'));
+    });
+
+    it('are not those of a node whose lease is over, and no longer those that are finished or labelled orphaned', async () => {
+      const { store } = fixture;
+      await registered(store, { definitions: { a: 'h1', b: 'h1', c: 'h1' }, leaseMs: 0 });
+      await bringIn('a', 'b', 'c');
+      await fixture.tick();
+      expect(await leftIds()).toEqual(['a', 'b', 'c']);
+      await store.changeJob('a', () => ({ set: { state: 'finished' } }));
+      await store.changeJob('b', () => ({ set: { orphanedAt: PAST } }));
+      expect(await leftIds()).toEqual(['c']);
+    });
+
+    it('are none of those that were added at run time', async () => {
+      await added(fixture.store, aJob({ id: 'dynamic' }), aJob({ id: 'taken' }));
+      await fixture.store.syncJobs([declared('h1', 'taken')], () => null);
+      expect(await leftIds()).toEqual([]);
     });
   });
 

@@ -220,9 +220,9 @@ export function historyPromises(fixture: Fixture): void {
     /** A node that announces that version of the declared job, and brings it in. */
     const nodeWith = async (hash: string) => {
       const node = await registered(fixture.store, { definitions: { report: hash } });
-      await fixture.store.syncJobs([{ id: 'report', hash, definition: { hash } }], ({ existing, now }) =>
-        aJob({ ...existing, source: 'code', codeHash: hash, nextRunAt: plus(now, HOUR) }),
-      );
+      await fixture.store.syncJobs([{ id: 'report', hash, definition: { hash } }], ({ existing, now }) => ({
+        row: aJob({ ...existing, source: 'code', codeHash: hash, nextRunAt: plus(now, HOUR) }),
+      }));
       await fixture.tick();
       return node;
     };

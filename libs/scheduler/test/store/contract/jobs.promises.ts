@@ -190,9 +190,9 @@ export function jobPromises(fixture: Fixture): void {
       [
         'syncJobs',
         (store) =>
-          store.syncJobs([{ id: 'report', hash: 'h1', definition: {} }], ({ existing }) =>
-            changed(existing!, { capability: MOVED }),
-          ),
+          store.syncJobs([{ id: 'report', hash: 'h1', definition: {} }], ({ existing }) => ({
+            row: changed(existing!, { capability: MOVED }),
+          })),
       ],
     ];
     it.each(moves)('by %s takes along what waits, and leaves the history', async (_, move) => {

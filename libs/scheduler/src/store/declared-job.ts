@@ -1,0 +1,23 @@
+import type { JobExecutionEntity } from './job-execution.entity.js';
+import type { JobEntity } from './job.entity.js';
+
+/** A declared job as this node's code has it. */
+export interface DeclaredJob {
+  id: string;
+  hash: string;
+  definition: object;
+}
+/** A declared job beside its row, which is locked. */
+export interface SyncInput {
+  declared: DeclaredJob;
+  /** The hash of the version in force: the latest first seen among this one and those that live nodes announce. */
+  inForce: string;
+  existing: JobEntity | null;
+  now: Date;
+}
+export interface SyncResult {
+  /** The rows as they are now, in the order of the declared jobs; without those that have none. */
+  jobs: JobEntity[];
+  /** Without instants that were recorded already. */
+  recorded: JobExecutionEntity[];
+}

@@ -1,0 +1,438 @@
+import { describe, expect, it } from 'vitest';
+
+import { draftJob, hashOf, newJobRow, type JobDraft } from '../../src/engine/job-draft.js';
+import type { JobSettings } from '../../src/engine/job-settings.js';
+import { reconcileJob } from '../../src/engine/reconcile-job.js';
+import type { JobSync } from '../../src/store/job-store.js';
+import type { JobEntity } from '../../src/store/job.entity.js';
+import { cron } from '../../src/triggers/cron.trigger.js';
+import { at } from '../../src/triggers/date.trigger.js';
+import { every } from '../../src/triggers/interval.trigger.js';
+import type { Trigger } from '../../src/triggers/trigger.js';
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+
+const CREATED = new Date('2026-03-01T00:00:00Z');
+/** The row has decided 12:00, and 13:00 is next. */
+const LAST = new Date('2026-03-01T12:00:00Z');
+const NOW = new Date('2026-03-01T12:20:00Z');
+const NEXT = new Date('2026-03-01T13:00:00Z');
+
+const HOURLY = cron('0 0 * * * *');
+const HALF_HOURLY = cron('0 0,30 * * * *');
+
+const on = (time: string): Date => new Date(`2026-03-01T${time}Z`);
+const after = (instant: Date, ms: number): Date => new Date(instant.getTime() + ms);
+const clock = (instant: Date | null): string | undefined => instant?.toISOString().slice(11, 19);
+
+interface Code extends JobSettings {
+  trigger?: Trigger;
+  maxRuns?: number;
+  jitterMs?: number;
+  data?: unknown;
+}
+
+function code({ trigger = HOURLY, maxRuns, jitterMs = 0, data, ...settings }: Code = {}): JobDraft {
+  const schedule = { kind: 'trigger' as const, trigger, maxRuns: maxRuns ?? null, jitterMs };
+  return draftJob({ id: 'job', handler: 'job', schedule, data, source: 'code', settings: [settings] });
+}
+
+/** What the code of before has made of its job until now. */
+function before(draft = code(), overrides: Partial<JobEntity> = {}): JobEntity {
+  const decided = { lastInstant: LAST, nextRunAt: NEXT, wakeAt: NEXT, runCount: 12 };
+  return { ...newJobRow(draft, CREATED), ...decided, ...overrides };
+}
+
+function deploy(draft: JobDraft, existing: JobEntity | null, now = NOW): JobSync {
+  return reconcileJob(draft, { inForce: hashOf(draft), existing, now })!;
+}
+
+/** What is left of `missed` records, to be read. */
+function lost({ records = [] }: JobSync): (string | number | undefined)[][] {
+  return records.map(({ scheduledAt, untilAt, instantCount, reason }) => [
+    clock(scheduledAt),
+    clock(untilAt),
+    instantCount,
+    reason ?? undefined,
+  ]);
+}
+
+/** A trigger of somebody's own that cannot be asked. */
+function broken(message = 'the calendar is away', name = 'working days'): Trigger {
+  const fail = (): never => {
+    throw new Error(message);
+  };
+  return { nextAfter: fail, lastAtOrBefore: fail, describe: () => name, toJSON: () => ({ kind: name }) };
+}
+
+/** The same, mended. */
+function mended(name = 'working days'): Trigger {
+  return {
+    nextAfter: (instant) => HALF_HOURLY.nextAfter(instant),
+    lastAtOrBefore: (instant, notBefore) => HALF_HOURLY.lastAtOrBefore(instant, notBefore),
+    describe: () => name,
+    toJSON: () => ({ kind: name }),
+  };
+}
+
+describe('Code that has not changed', () => {
+  it.each<[string, Partial<JobEntity>]>([
+    ['active', {}],
+    ['due', { nextRunAt: LAST, wakeAt: LAST, lastInstant: null }],
+    ['waiting for its jitter', { nextRunAt: LAST, wakeAt: after(NOW, MINUTE), lastInstant: null }],
+    ['paused', { state: 'paused', stateReason: 'by hand' }],
+    ['quarantined', { state: 'quarantined' }],
+    ['finished', { state: 'finished', nextRunAt: null, wakeAt: null }],
+    ['edited with SQL', { trigger: every('10m').toJSON(), schedule: 'every 10 minutes' }],
+  ])('touches no job that is %s', (_, overrides) => {
+    expect(deploy(code(), before(code(), overrides))).toBeNull();
+  });
+
+  it('is not asked for its next run', () => {
+    const draft = code({ trigger: broken() });
+    expect(deploy(draft, before(code(), { codeHash: hashOf(draft) }))).toBeNull();
+  });
+});
+
+describe('Options that changed', () => {
+  const jittered = { jitterMs: 10 * MINUTE };
+  it.each<[string, Code, Partial<JobEntity>]>([
+    ['retry', { retry: { maxAttempts: 3 } }, { retry: { maxAttempts: 3 } }],
+    ['timeoutMs', { timeoutMs: 5_000 }, { timeoutMs: 5_000 }],
+    ['overlap', { overlap: 'queue-all' }, { overlap: 'queue-all' }],
+    ['maxInstances', { maxInstances: 4 }, { maxInstances: 4 }],
+    ['misfire', { misfire: 'skip' }, { misfire: 'skip', misfireGraceMs: 60_000 }],
+    ['misfireGraceMs', { misfireGraceMs: 1 }, { misfireGraceMs: 1 }],
+    ['onNodeLoss', { onNodeLoss: 'abandon' }, { onNodeLoss: 'abandon' }],
+    ['priority', { priority: 9 }, { priority: 9 }],
+    ['executor', { executor: 'heavy' }, { capability: 'job@heavy' }],
+    ['tags', { tags: ['a'] }, { tags: ['a'] }],
+    ['description', { description: 'what for' }, { description: 'what for' }],
+    ['data', { data: { region: 'eu' } }, { data: { region: 'eu' } }],
+    ['maxRuns, not yet reached', { maxRuns: 13 }, { maxRuns: 13 }],
+  ])('are written, and the schedule goes on where it was: %s', (_, changes, columns) => {
+    const existing = before(code(jittered), {
+      wakeAt: after(NEXT, MINUTE),
+      stateReason: 'its run took down 3 processes',
+    });
+    const { row, records = [] } = deploy(code({ ...jittered, ...changes }), existing);
+    const { uid, anchor, createdAt, lastInstant, nextRunAt, wakeAt, runCount, state, stateReason } = existing;
+    const same = { uid, anchor, createdAt, lastInstant, nextRunAt, wakeAt, runCount, state, stateReason };
+    expect(row).toMatchObject({ ...same, ...columns, version: 2 });
+    expect(records).toEqual([]);
+  });
+
+  it('leave a due fire due, and one that waits for its jitter waiting', () => {
+    for (const wakeAt of [LAST, after(NOW, MINUTE)]) {
+      const existing = before(code(jittered), { nextRunAt: LAST, wakeAt, lastInstant: null });
+      const { row, records = [] } = deploy(code({ ...jittered, priority: 1 }), existing);
+      expect(row).toMatchObject({ nextRunAt: LAST, wakeAt, lastInstant: null });
+      expect(records).toEqual([]);
+    }
+  });
+
+  it('draw a new delay within a new jitter, and keep the next run', () => {
+    const { row } = deploy(code({ jitterMs: MINUTE }), before());
+    expect(row.nextRunAt).toEqual(NEXT);
+    expect(row.wakeAt!.getTime()).toBeGreaterThan(NEXT.getTime());
+    expect(row.wakeAt!.getTime()).toBeLessThan(NEXT.getTime() + MINUTE);
+  });
+
+  it.each<[string, Partial<JobEntity>]>([
+    ['a pause', { state: 'paused', stateReason: 'holidays', stateBy: 'ann', stateAt: LAST }],
+    ['an end', { state: 'finished', nextRunAt: null, wakeAt: null, stateAt: LAST }],
+  ])('leave %s as it is', (_, state) => {
+    expect(deploy(code({ priority: 1 }), before(code(), state)).row).toMatchObject({ ...state, priority: 1 });
+  });
+
+  it('tell an interval from itself by what it says, and not by its anchor or the order of its keys', () => {
+    const existing = before(code({ trigger: every('1h') }), { trigger: { every: '1h', kind: 'every' } });
+    expect(deploy(code({ trigger: every('1h'), priority: 1 }), existing).row).toMatchObject({ nextRunAt: NEXT });
+  });
+});
+
+describe('A trigger that changed', () => {
+  it('goes on with its first fire after now', () => {
+    const { row, records } = deploy(code({ trigger: HALF_HOURLY }), before());
+    const next = after(NOW, 10 * MINUTE);
+    expect(row).toMatchObject({ nextRunAt: next, wakeAt: next, lastInstant: LAST, runCount: 12, state: 'active' });
+    expect(row).toMatchObject({ trigger: HALF_HOURLY.toJSON(), schedule: HALF_HOURLY.describe() });
+    expect(records).toEqual([]);
+  });
+
+  it('goes on after what was decided, when the clock has gone back since', () => {
+    const lastInstant = new Date('2026-03-01T14:30:00Z');
+    const { row } = deploy(code({ trigger: HALF_HOURLY }), before(code(), { lastInstant }));
+    expect(clock(row.nextRunAt)).toBe('15:00:00');
+  });
+
+  it('counts an interval from the anchor that there is', () => {
+    const existing = before(code({ trigger: every('1h') }), { anchor: after(CREATED, 7 * MINUTE) });
+    const { row } = deploy(code({ trigger: every('15m') }), existing);
+    expect([row.anchor, clock(row.nextRunAt)]).toEqual([existing.anchor, '12:22:00']);
+  });
+});
+
+describe('What was due by the old schedule and not decided', () => {
+  const CHANGED = 'its schedule was changed by a deploy';
+  const DAILY = cron('0 0 6 * * *');
+  const theirs = { trigger: { kind: 'of their own' } };
+  const dueFrom = (from: string, overrides: Partial<JobEntity> = {}): JobEntity =>
+    before(code(), { nextRunAt: on(from), wakeAt: on(from), lastInstant: null, ...overrides });
+
+  it.each<[string, JobEntity, string, Trigger, { next: string; wake?: string; lost: unknown[] }]>([
+    ['runs, if it came due just now', dueFrom('12:00:00'), '12:01:00', DAILY, { next: '12:00:00', lost: [] }],
+    [
+      'runs, if it waits for its jitter',
+      dueFrom('12:00:00', { wakeAt: on('12:04:00') }),
+      '12:03:00',
+      DAILY,
+      { next: '12:00:00', wake: '12:04:00', lost: [] },
+    ],
+    [
+      'is recorded, if it is late',
+      dueFrom('12:00:00'),
+      '12:01:01',
+      DAILY,
+      { next: '06:00:00', lost: [['12:00:00', undefined, 1, CHANGED]] },
+    ],
+    [
+      'is recorded up to the one that came due just now',
+      dueFrom('10:00:00'),
+      '12:00:30',
+      DAILY,
+      { next: '12:00:00', lost: [['10:00:00', '11:00:00', 2, CHANGED]] },
+    ],
+    [
+      'is recorded as one range, if all of it is late',
+      dueFrom('10:00:00'),
+      '12:20:00',
+      HALF_HOURLY,
+      { next: '12:30:00', lost: [['10:00:00', '12:00:00', 3, CHANGED]] },
+    ],
+    [
+      'is recorded, if the new schedule has come round since',
+      dueFrom('12:00:00'),
+      '12:00:35',
+      cron('*/10 * * * * *'),
+      { next: '12:00:40', lost: [['12:00:00', undefined, 1, CHANGED]] },
+    ],
+    [
+      'is counted to a thousand',
+      dueFrom('11:00:00', { trigger: cron('* * * * * *').toJSON() }),
+      '12:20:00',
+      cron('*/7 * * * *'),
+      { next: '12:20:00', lost: [['11:00:00', '12:19:59', 1_001, CHANGED]] },
+    ],
+    [
+      'is recorded as far as the row knows it, if only its own version could read the schedule',
+      dueFrom('10:00:00', theirs),
+      '12:20:00',
+      DAILY,
+      { next: '06:00:00', lost: [['10:00:00', undefined, 1, CHANGED]] },
+    ],
+    [
+      'runs, if it came due just now, also by a schedule that only its own version could read',
+      dueFrom('12:00:00', theirs),
+      '12:00:30',
+      DAILY,
+      { next: '12:00:00', lost: [] },
+    ],
+    [
+      'is nothing, if it was decided',
+      dueFrom('10:00:00', { ...theirs, lastInstant: on('10:00:00') }),
+      '12:20:00',
+      DAILY,
+      { next: '06:00:00', lost: [] },
+    ],
+    [
+      'is nothing, if the row says a time that no clock shows',
+      dueFrom('10:00:00', { nextRunAt: new Date(NaN) }),
+      '12:20:00',
+      DAILY,
+      { next: '06:00:00', lost: [] },
+    ],
+  ])('%s', (_, existing, now, trigger, expected) => {
+    const sync = deploy(code({ trigger }), existing, on(now));
+    const { nextRunAt, wakeAt, lastInstant } = sync.row;
+    const seen = { next: clock(nextRunAt), wake: clock(wakeAt), lost: lost(sync) };
+    expect(seen).toEqual({ wake: expected.next, ...expected });
+    const [missed] = sync.records ?? [];
+    expect(lastInstant).toEqual(missed?.untilAt ?? missed?.scheduledAt ?? existing.lastInstant);
+  });
+
+  it.each(['paused', 'quarantined'] as const)('while the job was %s is recorded as such', (state) => {
+    const sync = deploy(code({ trigger: DAILY }), dueFrom('12:00:00', { state }), on('12:00:30'));
+    expect(lost(sync)).toEqual([['12:00:00', undefined, 1, `the job was ${state}`]]);
+  });
+});
+
+describe('A job that is finished', () => {
+  const finished = (draft = code(), overrides: Partial<JobEntity> = {}): JobEntity =>
+    before(draft, { state: 'finished', nextRunAt: null, wakeAt: null, ...overrides });
+  const until = (endAt: Date): Trigger => cron('0 0 * * * *', { endAt });
+  const once = (time: string): JobDraft => code({ trigger: at(on(time)) });
+
+  it.each<[string, JobEntity, JobDraft, string | undefined]>([
+    ['a later endAt', finished(code({ trigger: until(LAST) })), code({ trigger: until(on('18:00:00')) }), '13:00:00'],
+    ['another trigger', finished(code({ trigger: until(LAST) })), code({ trigger: HALF_HOURLY }), '12:30:00'],
+    ['a higher maxRuns', finished(code({ maxRuns: 12 })), code({ maxRuns: 13 }), '13:00:00'],
+    ['no maxRuns', finished(code({ maxRuns: 12 })), code(), '13:00:00'],
+    ['another instant', finished(once('12:00:00')), once('14:00:00'), '14:00:00'],
+    ['an instant that passed meanwhile', finished(once('12:00:00')), once('12:10:00'), '12:10:00'],
+  ])('lives again with %s', (_, existing, draft, next) => {
+    const { row, records } = deploy(draft, existing);
+    expect({ state: row.state, next: clock(row.nextRunAt), wake: clock(row.wakeAt) }).toEqual({
+      state: 'active',
+      next,
+      wake: next,
+    });
+    expect(records).toEqual([]);
+  });
+
+  it.each<[string, JobEntity, JobDraft]>([
+    ['a maxRuns it has reached', finished(code({ maxRuns: 13 })), code({ maxRuns: 12 })],
+    [
+      'another trigger, its maxRuns reached',
+      finished(code({ maxRuns: 12 })),
+      code({ trigger: HALF_HOURLY, maxRuns: 12 }),
+    ],
+    ['an instant before the one that ran', finished(once('12:00:00')), once('11:00:00')],
+  ])('stays so with %s', (_, existing, draft) => {
+    expect(deploy(draft, existing)).toMatchObject({
+      row: { state: 'finished', nextRunAt: null, wakeAt: null },
+      records: [],
+    });
+  });
+});
+
+describe('A maxRuns that is lowered to what has run', () => {
+  const lowered = code({ maxRuns: 12 });
+
+  it('finishes the job', () => {
+    expect(deploy(lowered, before())).toMatchObject({
+      row: { state: 'finished', nextRunAt: null, wakeAt: null },
+      records: [],
+    });
+  });
+
+  it('records what was due, however late', () => {
+    const sync = deploy(
+      lowered,
+      before(code(), { nextRunAt: LAST, wakeAt: LAST, lastInstant: null }),
+      after(LAST, SECOND),
+    );
+    expect(sync.row).toMatchObject({ state: 'finished', nextRunAt: null, lastInstant: LAST });
+    expect(lost(sync)).toEqual([['12:00:00', undefined, 1, 'its schedule was changed by a deploy']]);
+  });
+
+  it('leaves a pause, and raised again gives the job its next run', () => {
+    const paused = deploy(lowered, before(code(), { state: 'paused' })).row;
+    expect(paused).toMatchObject({ state: 'paused', nextRunAt: null });
+    expect(deploy(code(), paused).row).toMatchObject({ state: 'paused', nextRunAt: NEXT });
+  });
+});
+
+it('A paused job stays paused, and has the new schedule', () => {
+  const pause = { state: 'paused', stateReason: 'holidays', stateBy: 'ann', stateAt: LAST } as const;
+  const { row } = deploy(code({ trigger: HALF_HOURLY }), before(code(), pause));
+  expect(row).toMatchObject({ ...pause, nextRunAt: after(NOW, 10 * MINUTE), schedule: HALF_HOURLY.describe() });
+});
+
+describe('A quarantined job', () => {
+  it('gets another chance with new code, and goes on from now', () => {
+    const existing = before(code(), {
+      state: 'quarantined',
+      stateReason: 'unreadable',
+      nextRunAt: LAST,
+      lastInstant: null,
+    });
+    const sync = deploy(code({ priority: 1 }), existing);
+    expect(sync.row).toMatchObject({
+      state: 'active',
+      stateReason: null,
+      nextRunAt: NEXT,
+      wakeAt: NEXT,
+      lastInstant: LAST,
+    });
+    expect(lost(sync)).toEqual([['12:00:00', undefined, 1, 'the job was quarantined']]);
+  });
+});
+
+describe('A trigger that throws', () => {
+  const quarantined = { state: 'quarantined', nextRunAt: null, wakeAt: null, trigger: null, codeHash: null } as const;
+  const reason = 'the calendar is away (resumeJob("job") tries again)';
+
+  it.each([
+    ['in nextAfter', broken()],
+    ['in describe', { ...mended(), describe: broken().nextAfter as never }],
+    ['nonsense for an answer', { ...mended(), nextAfter: (instant: Date) => instant }],
+    ['no date for an answer', { ...mended(), nextAfter: () => 'tomorrow' as never }],
+  ])('makes a new job a quarantined one: %s', (_, trigger) => {
+    const { row } = deploy(code({ trigger, priority: 3 }), null);
+    expect(row).toMatchObject({ ...quarantined, source: 'code', priority: 3 });
+    expect(row.stateReason).toMatch(/\(resumeJob\("job"\) tries again\)$/);
+  });
+
+  it('quarantines the job that there is, and records what was due', () => {
+    const due = { nextRunAt: LAST, wakeAt: LAST, lastInstant: null };
+    const sync = deploy(code({ trigger: broken() }), before(code(), due), after(LAST, SECOND));
+    expect(sync.row).toMatchObject({
+      ...quarantined,
+      stateReason: reason,
+      lastInstant: LAST,
+      runCount: 12,
+      version: 2,
+    });
+    expect(lost(sync)).toEqual([['12:00:00', undefined, 1, 'its schedule was changed by a deploy']]);
+  });
+
+  it('changes nothing more as long as it throws the same', () => {
+    const { row } = deploy(code({ trigger: broken() }), before());
+    expect(deploy(code({ trigger: broken() }), row)).toBeNull();
+    expect(deploy(code({ trigger: broken('and now this') }), row).row.stateReason).toMatch(/and now this/);
+  });
+
+  it('is tried again at the next boot, also when what it says of itself has not changed', () => {
+    const { row } = deploy(code({ trigger: broken() }), before());
+    const draft = code({ trigger: mended() });
+    const next = after(NOW, 10 * MINUTE);
+    const back = {
+      state: 'active',
+      stateReason: null,
+      codeHash: hashOf(draft),
+      nextRunAt: next,
+      wakeAt: next,
+    } as const;
+    expect(deploy(draft, row).row).toMatchObject({ ...back, runCount: 12, trigger: { kind: 'working days' } });
+  });
+
+  it('leaves a pause, and the next run is found when it no longer throws', () => {
+    const pause = { state: 'paused', stateReason: 'holidays', stateBy: 'ann' } as const;
+    const { row } = deploy(code({ trigger: broken() }), before(code(), pause));
+    expect(row).toMatchObject({ ...pause, nextRunAt: null, codeHash: null });
+    expect(deploy(code({ trigger: broken() }), row)).toBeNull();
+    expect(deploy(code({ trigger: mended() }), row).row).toMatchObject({
+      ...pause,
+      nextRunAt: after(NOW, 10 * MINUTE),
+    });
+  });
+});
+
+describe('A job that was added at run time', () => {
+  const added = before(code({ trigger: every('1h') }), { source: 'dynamic', codeHash: null });
+
+  it.each(['active', 'paused', 'quarantined'] as const)(
+    'is left alone by code that has its id, while it is %s',
+    (state) => {
+      expect(deploy(code(), { ...added, state })).toBeNull();
+    },
+  );
+
+  it('gives way when it is finished, with its history and without its count', () => {
+    const { row } = deploy(code({ maxRuns: 1 }), { ...added, state: 'finished', nextRunAt: null, runCount: 1 });
+    expect(row).toMatchObject({ source: 'code', state: 'active', runCount: 0, nextRunAt: NEXT, uid: added.uid });
+    expect(row).toMatchObject({ lastInstant: LAST, anchor: NOW });
+  });
+});
