@@ -65,7 +65,7 @@ export function draftAdded(request: JobRequest, runtime: SchedulerRuntime): JobD
   if (registry.draftOf(id) !== undefined) {
     throw new InvalidJobError(`addJob: "${id}" is the id of a @ScheduledJob. Give the new job another id.`);
   }
-  if (!catalog.known.some(({ key }) => key === handler.key)) runtime.foreignHandler(handler.key);
+  if (!catalog.handlers.some(({ key }) => key === handler.key)) runtime.foreignHandler(handler.key);
   return draft;
 }
 
@@ -73,7 +73,7 @@ function handlerIn(handler: unknown, catalog: SchedulerRuntime['catalog']): { ke
   if (Array.isArray(handler)) return catalog.handlerOf(handler[0], handler[1]);
   if (typeof handler === 'string' && handler !== '') {
     // it may be at home in another process
-    return { key: handler, settings: catalog.known.find(({ key }) => key === handler)?.settings ?? {} };
+    return { key: handler, settings: catalog.handlers.find(({ key }) => key === handler)?.settings ?? {} };
   }
   throw new InvalidJobError(
     `addJob: handler is ${shown(handler)}. Write [Class, 'method'], or the key of a @JobHandler('…').`,

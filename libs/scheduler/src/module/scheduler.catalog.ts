@@ -1,7 +1,7 @@
 import type { Type } from '@nestjs/common';
 
 import type { SchedulerEvents } from '../engine/engine-events.js';
-import type { JobHandler } from '../engine/handler-registry.js';
+import { declaredKey, type JobHandler } from '../engine/handler-registry.js';
 import { InvalidJobError } from '../engine/job-settings.js';
 import { shown } from '../triggers/instant.js';
 import type { HandlerDeclaration, JobDeclaration } from './declared-methods.js';
@@ -31,38 +31,40 @@ const MINIFIED_LENGTH = 2;
 
 /** What the decorators of an application say, for one scheduler. Throws `InvalidJobError`. */
 export class SchedulerCatalog {
-  /** Handlers that exist without a schedule. */
+  /** What jobs added at run time can name: methods, each under a key of its own. */
   readonly handlers: readonly CatalogHandler[];
   readonly jobs: readonly CatalogJob[];
   readonly listeners: readonly CatalogListener[];
 
   constructor(scheduler: string, methods: readonly FoundMethod[]) {
     const own = methods.map((found) => onlyOf(scheduler, found));
-    this.handlers = own.flatMap((found) => found.declared.handlers.map((each) => handlerOf(found, each)));
+    const given = own.flatMap((found) => found.declared.handlers.map((each) => handlerOf(found, each)));
+    refuseTwins(given);
+    this.handlers = [...given, ...unambiguous(own.flatMap(scheduledMethodOf), given)];
     this.jobs = own.flatMap((found) => jobsOf(found));
     this.listeners = own.flatMap((found) => listenersOf(found));
-    refuseTwins([...this.handlers, ...this.jobs.map(({ handler }) => handler)]);
-  }
-
-  /** Every method that can be named, a key only once. */
-  get known(): CatalogHandler[] {
-    const all = [...this.handlers, ...this.jobs.map(({ handler }) => handler)];
-    return [...new Map(all.map((handler) => [handler.key, handler])).values()];
   }
 
   /** The handler of a method of a class, or of the one provider that extends it. Throws `InvalidJobError`. */
   handlerOf(target: unknown, method: unknown): CatalogHandler {
-    const ofMethod = this.known.filter((handler) => handler.method === method);
+    const ofMethod = this.handlers.filter((handler) => handler.method === method);
     const exact = ofMethod.find((handler) => handler.target === target);
     const extending = ofMethod.filter((handler) => isSubclass(handler.target, target));
     const handler = exact ?? (extending.length === 1 ? extending[0] : undefined);
     if (handler !== undefined) return handler;
     const wanted = `${typeof target === 'function' ? target.name : shown(target)}.${String(method)}`;
-    const known = this.known.map(({ source }) => source).join(', ') || 'none';
-    const why = extending.length > 1 ? 'has several providers' : 'is not a handler of a provider';
+    const known = this.handlers.map(({ source }) => source).join(', ') || 'none';
     throw new InvalidJobError(
-      `${wanted} ${why}. Decorate it with @JobHandler() and add its class to a module's providers. Handlers: ${known}.`,
+      `${wanted} ${this.#whyNot(target, method, extending)}. Decorate it with @JobHandler('…') and add its class to a module's providers. Handlers: ${known}.`,
     );
+  }
+
+  #whyNot(target: unknown, method: unknown, extending: readonly CatalogHandler[]): string {
+    if (extending.length > 1) return 'has several providers';
+    const isScheduled = this.jobs.some(({ handler }) => handler.target === target && handler.method === method);
+    return isScheduled
+      ? 'has no name of its own that rows could keep: its class is minified, or another one has its name'
+      : 'is not a handler of a provider';
   }
 }
 
@@ -112,12 +114,23 @@ function jobsOf(found: FoundMethod): CatalogJob[] {
   }
   if (unnamed.length > 0) refuseMinified(found, `@ScheduledJob({ id: '…', … })`);
   const settings = declared.handlers[0] === undefined ? {} : handlerOf(found, declared.handlers[0]).settings;
-  // A job that shares its method is stored under its own id, so that a node can have one of them without the others.
-  const isAlone = declared.jobs.length + declared.handlers.length === 1 && !isMinified(found);
   return declared.jobs.map((declaration) => {
     const { id = source } = declaration;
-    return { id, declaration, handler: { ...methodOf(found), key: isAlone ? source : id, settings } };
+    return { id, declaration, handler: { ...methodOf(found), key: declaredKey(id), settings } };
   });
+}
+
+/** A method that only has jobs can be named by jobs added at run time, too. */
+function scheduledMethodOf(found: FoundMethod): CatalogHandler[] {
+  const { jobs, handlers } = found.declared;
+  if (jobs.length === 0 || handlers.length > 0 || isMinified(found)) return [];
+  return [{ ...methodOf(found), key: found.source, settings: {} }];
+}
+
+/** Without those whose name is another's as well. */
+function unambiguous(handlers: readonly CatalogHandler[], given: readonly CatalogHandler[]): CatalogHandler[] {
+  const all = [...given, ...handlers];
+  return handlers.filter(({ key }) => all.filter((other) => other.key === key).length === 1);
 }
 
 function listenersOf(found: FoundMethod): CatalogListener[] {
@@ -159,11 +172,11 @@ function isSubclass(target: Type, base: unknown): boolean {
 function refuseTwins(handlers: readonly CatalogHandler[]): void {
   const byKey = new Map<string, CatalogHandler>();
   for (const handler of handlers) {
-    const other = byKey.get(handler.key) ?? handler;
-    byKey.set(handler.key, other);
-    if (other.target === handler.target && other.method === handler.method) continue;
+    const other = byKey.get(handler.key);
+    byKey.set(handler.key, handler);
+    if (other === undefined) continue;
     throw new InvalidJobError(
-      `Two handlers have the key "${handler.key}": ${other.source} and ${handler.source}. Give one of them another key: @JobHandler('…'), or its job another id.`,
+      `Two handlers have the key "${handler.key}": ${other.source} and ${handler.source}. Give one of them another key: @JobHandler('…').`,
     );
   }
 }

@@ -136,7 +136,7 @@ export class SchedulerRuntime {
   foreignHandler(key: string): void {
     if (this.#foreignHandlers.has(key)) return;
     this.#foreignHandlers.add(key);
-    const known = this.catalog.known.map((handler) => handler.key).join(', ') || 'none';
+    const known = this.catalog.handlers.map((handler) => handler.key).join(', ') || 'none';
     this.#logger.warn(
       `addJob: no handler of this process has the key "${key}"; its jobs wait for a process that has one. ` +
         `If there is none, correct the key. Handlers here: ${known}.`,
