@@ -18,14 +18,6 @@ export interface JobHandler {
   run(context: JobContext<unknown>): unknown;
 }
 
-/**
- * The key of a declared job's handler. It is the job's own, whatever the method and its class are called: a process that
- * does not declare the job never claims it, and jobs added at run time for the method do not depend on the job's id.
- */
-export function declaredKey(jobId: string): string {
-  return `job:${jobId}`;
-}
-
 /** What this process can run, and the jobs its code declares. */
 export class HandlerRegistry {
   readonly #handlers = new Map<string, JobHandler>();

@@ -1,3 +1,4 @@
+import { handlerName } from '../store/declared-job.js';
 import type { ExecutionWithAttempts } from '../store/job-store.js';
 import type { ExecutionKind, ExecutionStatus, JobExecutionEntity } from '../store/job-execution.entity.js';
 import type { JobEntity, JobState } from '../store/job.entity.js';
@@ -6,7 +7,7 @@ import { settingsOf, type JobSettings } from './job-settings.js';
 /** A job as people and screens see it. */
 export interface JobInfo {
   id: string;
-  /** Of a declared job `job:` and its id; else the key of a method, that of `@JobHandler` or 'Class.method'. */
+  /** Of a declared job its id; else the key of a method, that of `@JobHandler` or 'Class.method'. */
   handler: string;
   source: 'code' | 'dynamic';
   state: JobState;
@@ -58,7 +59,7 @@ export interface ExecutionInfo {
 export function jobInfo(job: JobEntity): JobInfo {
   return {
     id: job.id,
-    handler: job.handler,
+    handler: handlerName(job),
     source: job.source,
     state: job.state,
     ...(job.stateReason === null ? {} : { reason: job.stateReason }),

@@ -1,8 +1,9 @@
 import type { Type } from '@nestjs/common';
 
 import type { SchedulerEvents } from '../engine/engine-events.js';
-import { declaredKey, type JobHandler } from '../engine/handler-registry.js';
+import type { JobHandler } from '../engine/handler-registry.js';
 import { InvalidJobError } from '../engine/job-settings.js';
+import { declaredKey } from '../store/declared-job.js';
 import { shown } from '../triggers/instant.js';
 import type { HandlerDeclaration, JobDeclaration } from './declared-methods.js';
 import { checkEvent } from './event-names.js';

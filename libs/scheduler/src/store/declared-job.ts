@@ -21,3 +21,18 @@ export interface SyncResult {
   /** Without instants that were recorded already. */
   recorded: JobExecutionEntity[];
 }
+
+const DECLARED = 'job:';
+
+/**
+ * The key of a declared job's handler. It is the job's own, whatever the method and its class are called: a process that
+ * does not declare the job never claims it, and jobs added at run time for the method do not depend on the job's id.
+ */
+export function declaredKey(jobId: string): string {
+  return `${DECLARED}${jobId}`;
+}
+
+/** What people call the handler: of a declared job its id. */
+export function handlerName({ handler, source }: Pick<JobEntity, 'handler' | 'source'>): string {
+  return source === 'code' && handler.startsWith(DECLARED) ? handler.slice(DECLARED.length) : handler;
+}

@@ -1,4 +1,5 @@
 import { decodeCursor, decodeExecutionCursor, encodeCursor, pageSize } from './cursor.js';
+import { declaredKey } from './declared-job.js';
 import { decodeRow, isStorable, type Row, selectList } from './entity-rows.js';
 import { readExecution } from './execution-writes.js';
 import { JobAttemptEntity } from './job-attempt.entity.js';
@@ -33,7 +34,8 @@ export async function readJobPage(query: Query, { job }: Tables, filter: JobFilt
   const where = new Conditions();
   where.add('j.state = $', filter.state);
   where.add('$ = ANY(j.tags)', filter.tag);
-  where.add('j.handler = $', filter.handler);
+  const { handler } = filter;
+  where.add('j.handler IN ($, $)', handler, handler === undefined ? undefined : declaredKey(handler));
   const search = filter.search?.toLowerCase();
   where.add(`(strpos(lower(j.id), $) > 0 OR strpos(lower(coalesce(j.description, '')), $) > 0)`, search, search);
   if (filter.cursor !== undefined) where.add('j.id > $', decodeCursor(filter.cursor, 1)[0]);

@@ -9,6 +9,7 @@ export interface Page<T> {
 export interface JobFilter {
   state?: JobState;
   tag?: string;
+  /** As `JobInfo.handler` says: the key of a method, or the id of a declared job. */
   handler?: string;
   /** Part of the id or the description. */
   search?: string;

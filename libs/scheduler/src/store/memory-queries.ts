@@ -1,4 +1,5 @@
 import { decodeCursor, decodeExecutionCursor, encodeCursor, pageSize, type CursorKey } from './cursor.js';
+import { declaredKey } from './declared-job.js';
 import type { ExecutionFilter, ExecutionWithAttempts, JobFilter, Page } from './job-store.js';
 import type { ExecutionRow, JobRow, MemoryData } from './memory-data.js';
 import { isLeaseOver } from './memory-nodes.js';
@@ -73,7 +74,7 @@ function matchesJob(job: JobRow, { state, tag, handler, search }: JobFilter): bo
   return (
     (state === undefined || job.state === state) &&
     (tag === undefined || job.tags.includes(tag)) &&
-    (handler === undefined || job.handler === handler) &&
+    (handler === undefined || job.handler === handler || job.handler === declaredKey(handler)) &&
     (search === undefined || text.includes(search.toLowerCase()))
   );
 }

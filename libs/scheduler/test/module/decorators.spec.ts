@@ -63,10 +63,10 @@ describe('@ScheduledJob', () => {
     const jobs = await jobsOf(Config, Forms);
 
     expect(jobs.map(({ id, handler: key, source, data }) => ({ id, key, source, data }))).toEqual([
-      { id: 'Forms.object', key: 'job:Forms.object', source: 'code', data: { region: 'eu' } },
-      { id: 'Forms.text', key: 'job:Forms.text', source: 'code', data: null },
-      { id: 'Forms.trigger', key: 'job:Forms.trigger', source: 'code', data: null },
-      { id: 'made', key: 'job:made', source: 'code', data: null },
+      { id: 'Forms.object', key: 'Forms.object', source: 'code', data: { region: 'eu' } },
+      { id: 'Forms.text', key: 'Forms.text', source: 'code', data: null },
+      { id: 'Forms.trigger', key: 'Forms.trigger', source: 'code', data: null },
+      { id: 'made', key: 'made', source: 'code', data: null },
     ]);
     expect(jobs.map(({ settings }) => [settings.priority, settings.tags])).toEqual([
       [0, []],
@@ -81,9 +81,9 @@ describe('@ScheduledJob', () => {
       providerWith(scheduled({ id: 'eu', cron: NEVER }), scheduled({ id: 'us', cron: NEVER }), scheduled(NEVER)),
     );
     expect(jobs.map(({ id, handler: key }) => [id, key])).toEqual([
-      ['Reports.run', 'job:Reports.run'],
-      ['eu', 'job:eu'],
-      ['us', 'job:us'],
+      ['Reports.run', 'Reports.run'],
+      ['eu', 'eu'],
+      ['us', 'us'],
     ]);
   });
 
@@ -211,6 +211,6 @@ describe('Minified class names', () => {
 
   it('stay out of the rows of jobs that have an id', async () => {
     const jobs = await jobsOf(minified(scheduled({ id: 'report', cron: NEVER })));
-    expect(jobs).toEqual([expect.objectContaining({ id: 'report', handler: 'job:report' })]);
+    expect(jobs).toEqual([expect.objectContaining({ id: 'report', handler: 'report' })]);
   });
 });

@@ -63,6 +63,7 @@ export function historyPromises(fixture: Fixture): void {
       ['state', { state: 'paused' }, ['b']],
       ['tag', { tag: 'daily' }, ['a', 'b']],
       ['handler', { handler: 'mail.send' }, ['c_x']],
+      ['the handler of a declared job', { handler: 'declared' }, ['d']],
       ['a part of the id', { search: 'c_' }, ['c_x']],
       ['a part of the description, in any case', { search: 'MONTH' }, ['b']],
       ['text that is taken literally', { search: '%' }, []],
@@ -75,6 +76,7 @@ export function historyPromises(fixture: Fixture): void {
         aJob({ id: 'b', tags: ['daily'], state: 'paused', description: 'The monthly one' }),
         aJob({ id: 'c_x', handler: 'mail.send' }),
         aJob({ id: 'cyx' }),
+        aJob({ id: 'd', handler: 'job:declared', source: 'code' }),
       );
       expect(await jobIds(filter)).toEqual(expected);
     });
