@@ -81,9 +81,9 @@ function timed(row: JobEntity, trigger: Trigger, existing: JobEntity, now: Date)
   const isOver = row.maxRuns !== null && row.runCount >= row.maxRuns;
   const wakeAfter = (at: Date | null): Date | null => wakeAfterJitter(trigger, row.uid, at, row.jitterMs);
   if (keepsItsPlace({ ...row, ...words }, existing, isOver)) {
-    const { nextRunAt, jitterMs } = existing;
+    const { nextRunAt, jitterMs, tzVersion } = existing;
     const wakeAt = jitterMs === row.jitterMs ? existing.wakeAt : wakeAfter(nextRunAt);
-    return { row: { ...row, ...words, ...stateOf(existing), nextRunAt, wakeAt } };
+    return { row: { ...row, ...words, ...stateOf(existing), nextRunAt, wakeAt, tzVersion } };
   }
   const onTime = isOver ? null : onTimeOf(existing, trigger, now);
   const { missed } = onTime ?? dueOf(existing, now, NONE);

@@ -123,6 +123,12 @@ describe('Options that changed', () => {
     expect(records).toEqual([]);
   });
 
+  it('leave it said with which zone data the next run was computed', () => {
+    const existing = before(code(), { tzVersion: '2020a' });
+    expect(deploy(code({ priority: 5 }), existing).row).toMatchObject({ nextRunAt: NEXT, tzVersion: '2020a' });
+    expect(deploy(code({ trigger: HALF_HOURLY }), existing).row.tzVersion).not.toBe('2020a');
+  });
+
   it('leave a due fire due, and one that waits for its jitter waiting', () => {
     for (const wakeAt of [LAST, after(NOW, MINUTE)]) {
       const existing = before(code(jittered), { nextRunAt: LAST, wakeAt, lastInstant: null });
