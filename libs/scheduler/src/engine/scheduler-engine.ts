@@ -62,18 +62,13 @@ export class SchedulerEngine {
     private readonly parts: EngineParts,
   ) {
     const { store, registry, clock, random } = parts;
-    const { concurrency, leaseMs, aroundJob, loggerFor } = options;
+    const { concurrency, leaseMs, aroundJob, loggerFor, nodeName, version } = options;
     this.events = parts.events ?? new EngineEvents(listenerFailureTo(options.logger));
     this.#machine = new StateMachine(clock, this.events);
     this.#alarm = new Alarm(clock);
     const lost = (): void => this.#dispatcher.abortAll('lease-lost');
-    const identity = {
-      schedulerName: options.name,
-      nodeName: options.nodeName,
-      leaseMs,
-      version: options.version,
-      capabilities: options.runJobs ? registry.capabilities(Object.keys(concurrency)) : [],
-    };
+    const capabilities = options.runJobs ? registry.capabilities(Object.keys(concurrency)) : [];
+    const identity = { schedulerName: options.name, nodeName, leaseMs, version, capabilities };
     this.session = new NodeSession(store, new DeclaredJobs(store, registry, this.events), identity, lost);
     this.#writer = new OutcomeWriter(store, clock);
     this.#dispatcher = new Dispatcher(
