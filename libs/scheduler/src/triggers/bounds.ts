@@ -13,11 +13,15 @@ export interface BoundsOptions {
 export class Bounds {
   readonly startMs: number;
   readonly endMs: number;
+  /** The given start, if one was given. */
+  readonly givenStartMs: number | null;
+  readonly #givenEndMs: number | null;
 
-  constructor(private readonly options: BoundsOptions = {}) {
-    const { startAt, endAt } = options;
-    this.startMs = startAt === undefined ? EARLIEST_MS : readInstant(startAt, 'startAt');
-    this.endMs = endAt === undefined ? LATEST_MS : readInstant(endAt, 'endAt');
+  constructor({ startAt, endAt }: BoundsOptions = {}) {
+    this.givenStartMs = startAt === undefined ? null : readInstant(startAt, 'startAt');
+    this.#givenEndMs = endAt === undefined ? null : readInstant(endAt, 'endAt');
+    this.startMs = this.givenStartMs ?? EARLIEST_MS;
+    this.endMs = this.#givenEndMs ?? LATEST_MS;
     if (this.startMs > this.endMs) {
       throw new InvalidTriggerError(
         `startAt ${iso(this.startMs)} is after endAt ${iso(this.endMs)}. Give a startAt at or before endAt.`,
@@ -39,11 +43,6 @@ export class Bounds {
     return fire === null || fire <= notBeforeMs ? null : new Date(fire);
   }
 
-  /** The given start, if one was given. */
-  get givenStartMs(): number | null {
-    return this.options.startAt === undefined ? null : this.startMs;
-  }
-
   /** `, from … until …`, or nothing. */
   describe(): string {
     const { startAt, endAt } = this.toJSON();
@@ -52,8 +51,8 @@ export class Bounds {
 
   toJSON(): { startAt?: string; endAt?: string } {
     return {
-      ...(this.options.startAt !== undefined && { startAt: iso(this.startMs) }),
-      ...(this.options.endAt !== undefined && { endAt: iso(this.endMs) }),
+      ...(this.givenStartMs !== null && { startAt: iso(this.givenStartMs) }),
+      ...(this.#givenEndMs !== null && { endAt: iso(this.#givenEndMs) }),
     };
   }
 }

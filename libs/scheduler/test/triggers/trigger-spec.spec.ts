@@ -75,6 +75,17 @@ describe('a trigger as JSON', () => {
     expect(() => parseTrigger(spec as object)).toThrow(message);
   });
 
+  it('stays as it was made, whatever happens to the options later', () => {
+    const bounds: { startAt?: Date; endAt?: Date } = { startAt: new Date(start) };
+    const trigger = cron('@daily', bounds);
+    const json = { kind: 'cron', expression: '@daily', timeZone: 'UTC', startAt: start.toISOString() };
+    bounds.startAt!.setTime(0);
+    bounds.endAt = end;
+    delete bounds.startAt;
+    expect(trigger.toJSON()).toEqual(json);
+    expect(trigger.describe()).toBe('At 00:00 (UTC), from 2026-11-22T10:00:00.000Z');
+  });
+
   it('nested without end is refused', () => {
     let spec: object = { kind: 'every', every: '1m' };
     for (let depth = 0; depth < 10_000; depth += 1) spec = { kind: 'within', trigger: spec };
