@@ -43,6 +43,11 @@ export class Bounds {
     return fire === null || fire <= notBeforeMs ? null : new Date(fire);
   }
 
+  /** How far an unbroken stretch goes on from `ms`: not from outside of the bounds, and not past their end. */
+  unbrokenUntil(ms: number, unbounded: () => number): number {
+    return ms < this.startMs || ms > this.endMs ? ms : Math.min(unbounded(), this.endMs);
+  }
+
   /** `, from … until …`, or nothing. */
   describe(): string {
     const { startAt, endAt } = this.toJSON();

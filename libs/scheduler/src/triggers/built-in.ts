@@ -12,7 +12,10 @@ export interface BuiltInTrigger extends Trigger {
   nextWithin?(afterMs: number, untilMs: number, steps: Steps): number | null;
   /** Every fire is at a whole second. */
   readonly isOnWholeSeconds?: boolean;
-  /** How far the fires go on from the one at `ms` with one each `gridMs`: the last instant of the stretch, or an earlier one. */
+  /**
+   * How far the fires go on from the one at `ms` with one each `gridMs`: the last instant of the stretch, or an earlier
+   * one; `ms` itself when it does not fire then.
+   */
   unbrokenUntil?(ms: number, gridMs: Grid): number;
   /** What the changes of the clocks in (`afterMs`, `untilMs`] make of the times they skip, in order. */
   skipped?(afterMs: number, untilMs: number): Iterable<SkippedTime>;

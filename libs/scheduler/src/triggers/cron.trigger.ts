@@ -45,7 +45,7 @@ class CronTrigger implements BuiltInTrigger {
   }
 
   unbrokenUntil(ms: number, gridMs: Grid): number {
-    return Math.min(this.timeline.unbrokenUntil(ms, gridMs), this.bounds.endMs);
+    return this.bounds.unbrokenUntil(ms, () => this.timeline.unbrokenUntil(ms, gridMs));
   }
 
   skipped(afterMs: number, untilMs: number): Iterable<SkippedTime> {

@@ -51,7 +51,7 @@ class WithinTrigger implements BuiltInTrigger {
   }
 
   unbrokenUntil(ms: number, gridMs: Grid): number {
-    return Math.min(unbrokenUntil(this.trigger, ms, gridMs), this.bounds.endMs);
+    return this.bounds.unbrokenUntil(ms, () => unbrokenUntil(this.trigger, ms, gridMs));
   }
 
   skipped(afterMs: number, untilMs: number): Iterable<SkippedTime> {

@@ -120,6 +120,16 @@ describe('except', () => {
     expect(excluded.nextAfter(new Date(last.getTime() + 999))).toEqual(new Date(last.getTime() + 1_000));
   });
 
+  it.each<[string, Trigger]>([
+    ['a cron expression', cron('* * * * * *', { startAt: utc('2026-11-28T10:00:05Z') })],
+    ['days', within(days({ weekdays: ['SAT'] }), { startAt: utc('2026-11-28T10:00:05Z') })],
+  ])('leaves out nothing before %s that begins later', (_what, late) => {
+    const but = except(every('1s'), anyOf(at('2026-11-28T10:00:02Z'), late));
+    expect(fires(but, '2026-11-28T10:00:00Z', '2026-11-28T10:00:10Z')).toEqual(
+      ['01', '03', '04'].map((second) => `2026-11-28T10:00:${second}Z`),
+    );
+  });
+
   it('has no fire, or says so, when everything is left out', () => {
     expect(except(cron('0 9 1 1 *'), cron('0 9 1 * *')).nextAfter(utc('2026-11-25T00:00Z'))).toBeNull();
     const nothing = except(cron('0 9 * * *'), cron('0 9 * * *'));
