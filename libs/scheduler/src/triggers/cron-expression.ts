@@ -55,7 +55,8 @@ export function cronExpression(text: unknown, hashSeed?: string): CronExpression
     throw notCron(text, `It has ${text.length} characters; ${LONGEST_EXPRESSION} are allowed.`);
   }
   const seed = hashSeed ?? text;
-  const key = `${seed}\n${text}`;
+  // as JSON: a field may begin on a new line, and so may a seed
+  const key = JSON.stringify([seed, text]);
   return expressions.get(key, () => read(key, text, seed));
 }
 

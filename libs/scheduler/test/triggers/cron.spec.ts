@@ -48,6 +48,12 @@ describe('the fields mean what crontab(5) says', () => {
     expect(new Set(seeds).size).toBeGreaterThan(1);
     expect(next('H H(0-3) * * *')).toMatch(/T0[0-3]:/);
   });
+
+  it('an expression is its own, also where it and a seed begin on new lines', () => {
+    cron('H 3 * * *', { hashSeed: 'x\nH' });
+    const inSeconds = cron('H\nH 3 * * *', { hashSeed: 'x' });
+    expect(inSeconds.toJSON()).toMatchObject({ expression: 'H\nH 3 * * *', hashSeed: 'x' });
+  });
 });
 
 describe('a fire', () => {
