@@ -100,21 +100,25 @@ function ofDates(given: unknown, zone: Zone): Trigger {
   if (!Array.isArray(given) || given.length === 0 || given.length > MOST_DATES) {
     throw new InvalidTriggerError(`dates is ${shown(given)}, not a list of 1 to ${MOST_DATES} dates. ${HOW_TO}`);
   }
-  const dates = [...new Set(given as string[])].sort();
-  const numbers = dates.map((date) => dayNumber(date, 'dates'));
+  const named = Array.from(given as unknown[], (date) => dayNumber(date, 'dates'));
+  const numbers = [...new Set(named)].sort((a, b) => a - b);
+  const dates = numbers.map((day) => new Date(day * DAY_MS).toISOString().slice(0, 10));
   const set: DaySet = {
-    from: (day) => numbers.find((each) => each >= day) ?? null,
-    upTo: (day) => numbers.findLast((each) => each <= day) ?? null,
+    from: (day) => numbers.find((number) => number >= day) ?? null,
+    upTo: (day) => numbers.findLast((number) => number <= day) ?? null,
   };
   return new DaysTrigger({ dates }, set, zone);
 }
 
 function ofWeekdays(given: unknown, zone: Zone): Trigger {
-  const wrong = Array.isArray(given) ? (given as unknown[]).find((each) => !WEEKDAYS.includes(each as Weekday)) : given;
-  if (!Array.isArray(given) || given.length === 0 || wrong !== undefined) {
-    throw new InvalidTriggerError(`weekdays has ${shown(wrong)}. Write a list of some of ${WEEKDAYS.join(', ')}.`);
+  const list: unknown[] = Array.isArray(given) ? Array.from(given as unknown[]) : [given];
+  const wrong = list.findIndex((each) => !WEEKDAYS.includes(each as Weekday));
+  if (list.length === 0 || wrong >= 0) {
+    throw new InvalidTriggerError(
+      `weekdays has ${shown(list[wrong])}. Write a list of some of ${WEEKDAYS.join(', ')}.`,
+    );
   }
-  const weekdays = WEEKDAYS.filter((weekday) => given.includes(weekday));
+  const weekdays = WEEKDAYS.filter((weekday) => list.includes(weekday));
   // 1970-01-01 was a Thursday
   const has = (day: number): boolean => weekdays.includes(WEEKDAYS[(((day + 4) % 7) + 7) % 7]!);
   const nearest = (day: number, step: 1 | -1): number => (has(day) ? day : nearest(day + step, step));

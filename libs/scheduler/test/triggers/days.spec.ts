@@ -130,6 +130,12 @@ describe('whole days', () => {
     [{ weekdays: ['sat'] }, /weekdays has "sat"\. Write a list of some of SUN, MON/],
     [{ weekdays: [] }, /weekdays has undefined/],
     [{ weekdays: 6 }, /weekdays has 6/],
+    [{ weekdays: [undefined] }, /weekdays has undefined/],
+    [{ weekdays: ['SAT', undefined] }, /weekdays has undefined/],
+    // lists with a hole
+    [{ weekdays: Object.assign([], { 0: 'SAT', length: 2 }) }, /weekdays has undefined/],
+    [{ dates: Object.assign([], { 0: '2026-12-25', length: 2 }) }, /dates has undefined/],
+    [{ dates: [{ toString: 1 }, { toString: 1 }] }, /dates has an object/],
     [{ from: '2026-12-25' }, /to has undefined/],
     [{ to: '2026-12-25' }, /from has undefined/],
     [{ from: '2026-12-25', to: '2026-12-24' }, /Write the earlier date first/],
