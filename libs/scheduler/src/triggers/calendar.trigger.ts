@@ -71,11 +71,11 @@ class CalendarTrigger implements BuiltInTrigger {
     const { at, dst } = this.options;
     return {
       kind: 'calendar',
-      every: this.interval,
+      every: { ...this.interval },
       at,
       from: new Date(this.bounds.startMs).toISOString(),
       timeZone: this.zone.name,
-      ...(dst !== undefined && { dst }),
+      ...(dst !== undefined && { dst: { ...dst } }),
     };
   }
 }

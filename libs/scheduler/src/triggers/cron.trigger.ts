@@ -63,7 +63,7 @@ class CronTrigger implements BuiltInTrigger {
       kind: 'cron',
       expression: this.expression.text,
       timeZone: this.zone.name,
-      ...(dst !== undefined && { dst }),
+      ...(dst !== undefined && { dst: { ...dst } }),
       ...(hashSeed !== undefined && { hashSeed }),
       ...this.bounds.toJSON(),
     };

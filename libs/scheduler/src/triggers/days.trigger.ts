@@ -65,7 +65,7 @@ class DaysTrigger implements BuiltInTrigger {
   }
 
   toJSON(): object {
-    return { kind: 'days', ...this.chosen, timeZone: this.zone.name };
+    return { kind: 'days', ...structuredClone(this.chosen), timeZone: this.zone.name };
   }
 
   #inWords(): string {

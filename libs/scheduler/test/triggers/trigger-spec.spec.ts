@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { calendar } from '../../src/triggers/calendar.trigger.js';
 import { cron } from '../../src/triggers/cron.trigger.js';
 import { at } from '../../src/triggers/date.trigger.js';
+import { days } from '../../src/triggers/days.trigger.js';
 import { every } from '../../src/triggers/interval.trigger.js';
 import { parseTrigger, triggerOf, type Schedule } from '../../src/triggers/trigger-spec.js';
 import { InvalidTriggerError, type Trigger } from '../../src/triggers/trigger.js';
@@ -84,6 +86,18 @@ describe('a trigger as JSON', () => {
     delete bounds.startAt;
     expect(trigger.toJSON()).toEqual(json);
     expect(trigger.describe()).toBe('At 00:00 (UTC), from 2026-11-22T10:00:00.000Z');
+  });
+
+  it.each<[Trigger, (json: never) => void]>([
+    [cron('30 2 * * *', { dst: { gap: 'skip' } }), ({ dst }: { dst: { gap: string } }) => (dst.gap = 'x')],
+    [days({ weekdays: ['SAT'] }), ({ weekdays }: { weekdays: string[] }) => weekdays.pop()],
+    [days({ dates: ['2026-11-28'] }), ({ dates }: { dates: string[] }) => dates.pop()],
+    [calendar({ days: 2 }, { at: '07:30', from: start }), (json: { every: { days: number } }) => (json.every.days = 0)],
+  ])('%j stays as it is, whatever happens to its JSON', (trigger, change) => {
+    const [json, first] = [JSON.stringify(trigger), trigger.nextAfter(start)];
+    change(trigger.toJSON() as never);
+    expect(JSON.stringify(trigger)).toBe(json);
+    expect(trigger.nextAfter(start)).toEqual(first);
   });
 
   it('nested without end is refused', () => {
