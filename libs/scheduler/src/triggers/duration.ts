@@ -6,6 +6,7 @@ import { InvalidTriggerError, type Duration } from './trigger.js';
 const WITH_UNIT = /^(\d+\.?\d*|\.\d+) ?(ms|s|m|h|d|w)$/;
 const CALENDAR_UNIT = /^\d+\.?\d* ?(M|mo|months?|y|yrs?|years?)$/;
 const LONGEST_TEXT = 100;
+const DAY_MS = 86_400_000;
 const HOW_TO = 'Write a number and a unit (ms, s, m, h, d, w) such as "30s" or "1.5h", or ISO 8601 such as "PT15M".';
 
 /**
@@ -37,7 +38,8 @@ function unitMs(text: string): number {
 function isoMs(text: string): number {
   const duration = isoDuration(text);
   if (duration.years !== 0 || duration.months !== 0) throw noFixedLength(text);
-  return duration.with({ weeks: 0, days: duration.weeks * 7 + duration.days }).total('milliseconds');
+  const { weeks, days } = duration;
+  return duration.with({ weeks: 0, days: 0 }).total('milliseconds') + (weeks * 7 + days) * DAY_MS;
 }
 
 function isoDuration(text: string): Temporal.Duration {

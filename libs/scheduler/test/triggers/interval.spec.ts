@@ -108,6 +108,7 @@ describe('a duration', () => {
     ['1.5ms', /not a whole number of milliseconds/],
     ['PT0.0001S', /not a whole number/],
     ['999999999999999999d', /not a whole number/],
+    ['P4294967295W100000000000D', /not a whole number/],
     ['1 month', /months or years, which have no fixed length\. Use cron/],
     ['1M', /no fixed length/],
     ['1y', /no fixed length/],
