@@ -140,7 +140,7 @@ export function triggerOf(schedule: Schedule, defaults: { timeZone: string; hash
     case 'cron':
       return cron(schedule.cron as string, {
         ...given({ timeZone: schedule.timeZone ?? defaults.timeZone, dst: schedule.dst }),
-        ...(DRAWS.test(String(schedule.cron)) && { hashSeed: defaults.hashSeed }),
+        ...(typeof schedule.cron === 'string' && DRAWS.test(schedule.cron) && { hashSeed: defaults.hashSeed }),
         ...bounds,
       });
     case 'every':

@@ -154,6 +154,7 @@ describe('the schedule of a job', () => {
     [{ at: start, endAt: end }, /"endAt" belongs to a schedule that recurs/],
     [{ startAt: start }, /"startAt" belongs to a schedule that recurs/],
     [{ cron: null }, /null is not a cron expression/],
+    [{ cron: { toString: 1 } }, /an object is not a cron expression/],
     [{ every: 5 }, /5 has no unit/],
     [{ trigger: null }, /"trigger" has no method nextAfter\(\)/],
     [{ trigger: { kind: 'cron' } }, /"trigger" has no method nextAfter\(\)/],
