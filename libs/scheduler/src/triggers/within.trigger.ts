@@ -5,9 +5,9 @@ import {
   isOnWholeSeconds,
   nextWithin,
   skippedOf,
+  Steps,
   unbrokenUntil,
   type BuiltInTrigger,
-  type Steps,
 } from './built-in.js';
 import type { Trigger } from './trigger.js';
 import type { Grid, SkippedTime } from './wall-clock.js';
@@ -22,7 +22,7 @@ class WithinTrigger implements BuiltInTrigger {
   ) {}
 
   nextAfter(after: Date): Date | null {
-    return this.bounds.nextAfter(after, (ms) => this.trigger.nextAfter(new Date(ms))?.getTime() ?? null);
+    return this.bounds.nextAfter(after, (ms) => this.nextWithin(ms, Infinity, new Steps(this)));
   }
 
   lastAtOrBefore(at: Date, notBefore: Date): Date | null {

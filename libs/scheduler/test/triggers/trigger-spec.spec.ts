@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { calendar } from '../../src/triggers/calendar.trigger.js';
+import { allOf } from '../../src/triggers/combined.trigger.js';
 import { cron } from '../../src/triggers/cron.trigger.js';
 import { at } from '../../src/triggers/date.trigger.js';
 import { days } from '../../src/triggers/days.trigger.js';
@@ -143,6 +144,19 @@ describe('the schedule of a job', () => {
     expect(short(bounded.nextAfter(start))).toBe('2030-06-01T00:00Z');
     const interval = triggerOf({ trigger: every('7m'), startAt: start }, defaults)!;
     expect(short(interval.nextAfter(utc('2020-01-01T00:00Z')))).toBe('2026-11-22T10:00Z');
+  });
+
+  it("a user's own trigger that stands still, or forgets to answer, says so within bounds, too", () => {
+    for (const nextAfter of [() => start, (() => undefined) as never]) {
+      const bounded = triggerOf({ trigger: { ...own, nextAfter }, startAt: end }, defaults)!;
+      expect(() => bounded.nextAfter(start)).toThrow(/"seconds of 2030" does not move forward after 2026-12-22T/);
+    }
+  });
+
+  it('whose parts do not agree by its end has ended', () => {
+    const never = allOf(every('4s', { anchor: start }), every('4s', { anchor: new Date(start.getTime() + 1_000) }));
+    expect(triggerOf({ trigger: never, endAt: utc('2026-11-22T11:00Z') }, defaults)!.nextAfter(start)).toBeNull();
+    expect(() => triggerOf({ trigger: never, endAt: end }, defaults)!.nextAfter(start)).toThrow(/after 10000 steps/);
   });
 
   it.each<[unknown, RegExp]>([
