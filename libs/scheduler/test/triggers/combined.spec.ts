@@ -226,6 +226,21 @@ describe('triggers made of others, however deep,', () => {
 });
 
 describe('a combination', () => {
+  it.each<[string, Trigger]>([
+    ['of single days', allOf(cron('0 9 * * *'), days({ dates: ['2026-12-25'] }))],
+    ['of what is left of a schedule', except(cron('0 9 25 12 *'), days({ from: '0001-01-01', to: '2025-12-31' }))],
+    ['of single instants', anyOf(at('1899-12-25T09:00Z'), at('2026-12-25T09:00Z'))],
+  ])('finds the last fire %s, however far back it may look', (_of, trigger) => {
+    for (const notBefore of ['2026-01-01T00:00Z', '1970-01-01T00:00Z', '1800-01-01T00:00Z']) {
+      expect(short(trigger.lastAtOrBefore(utc('2027-06-01T00:00Z'), utc(notBefore)))).toBe('2026-12-25T09:00Z');
+    }
+  });
+
+  it('finds a last fire of long ago', () => {
+    const old = anyOf(at('1899-12-25T09:00Z'), at('2099-12-25T09:00Z'));
+    expect(short(old.lastAtOrBefore(utc('2027-06-01T00:00Z'), utc('1800-01-01T00:00Z')))).toBe('1899-12-25T09:00Z');
+  });
+
   it('counts an interval without an anchor from the whole second its job was created in', () => {
     const created = utc('2026-11-25T10:00:00.123Z');
     const bound = anchored(except(every('1h'), cron('0 0 11 * * *')), created);
