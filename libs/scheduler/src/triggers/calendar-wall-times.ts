@@ -28,17 +28,19 @@ export class CalendarWallTimes implements WallTimes {
   }
 
   next(wallMs: number): number | null {
-    let count = Math.max(0, this.#estimate(wallMs));
-    while (count > 0 && this.#wall(count - 1) > wallMs) count -= 1;
-    while (this.#wall(count) <= wallMs) count += 1;
+    const after = Math.max(wallMs, EARLIEST_MS - 1);
+    let count = Math.max(0, this.#estimate(after));
+    while (count > 0 && this.#wall(count - 1) > after) count -= 1;
+    while (this.#wall(count) <= after) count += 1;
     const wall = this.#wall(count);
     return wall > LATEST_MS ? null : wall;
   }
 
   previous(wallMs: number): number | null {
-    let count = Math.max(0, this.#estimate(wallMs));
-    while (this.#wall(count) < wallMs) count += 1;
-    while (count >= 0 && this.#wall(count) >= wallMs) count -= 1;
+    const before = Math.min(wallMs, LATEST_MS + 1);
+    let count = Math.max(0, this.#estimate(before));
+    while (this.#wall(count) < before) count += 1;
+    while (count >= 0 && this.#wall(count) >= before) count -= 1;
     const wall = count < 0 ? -Infinity : this.#wall(count);
     return wall < EARLIEST_MS ? null : wall;
   }

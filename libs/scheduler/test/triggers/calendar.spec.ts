@@ -80,6 +80,18 @@ describe('a calendar schedule', () => {
     expect(fires(every, options, after, expected.length)).toEqual(expected);
   });
 
+  it.each([
+    ['Asia/Tashkent', '00:00'],
+    ['America/New_York', '23:30'],
+  ])('has the same fires in both directions in the first and the last days there are: %s at %s', (timeZone, at) => {
+    const daily = calendar({ days: 1 }, { at, from: utc('0001-01-01T00:00Z'), timeZone });
+    const spans = [
+      [utc('0001-01-01T00:00Z'), utc('0001-01-04T00:00Z')],
+      [utc('9999-12-29T00:00Z'), utc('9999-12-31T23:59:59.999Z')],
+    ] as const;
+    for (const span of spans) expect(firesBackward(daily, ...span)).toEqual(firesBetween(daily, ...span));
+  });
+
   it('counts every date from the first, in both directions, however far away', () => {
     const intervals = fc.record(
       {
