@@ -39,10 +39,9 @@ export function nextFire(zone: Zone, walls: WallTimes, rule: Required<DstRule>, 
     const period = zone.periodAt(after + 1);
     const fire = nextWithin(period, walls, rule, after);
     if (fire !== null) return fire;
-    if (period.endMs === Infinity) return null;
-    const wall = walls.next(period.endMs + Math.min(period.offsetMs, period.offsetAfterMs) - 1);
-    if (wall === null) return null;
-    after = Math.max(period.endMs, wall - LARGEST_OFFSET_MS) - 1;
+    const fromMs = nextFrom(period, walls);
+    if (fromMs === null) return null;
+    after = fromMs - 1;
   }
   return null;
 }
@@ -87,9 +86,11 @@ export function* skippedTimes(
   untilMs: number,
 ): Generator<SkippedTime> {
   const until = Math.min(untilMs, afterMs + SEARCH_MS);
-  for (let period = zone.periodAt(afterMs); ; period = zone.periodAt(period.endMs)) {
+  let fromMs: number | null = afterMs;
+  while (fromMs !== null && fromMs <= until) {
+    const period = zone.periodAt(fromMs);
     yield* skippedAt(period, walls, rule, afterMs, until);
-    if (period.endMs > until) return;
+    fromMs = nextFrom(period, walls);
   }
 }
 
@@ -101,16 +102,24 @@ function* skippedAt(
   untilMs: number,
 ): Generator<SkippedTime> {
   const { startMs, endMs, offsetMs, offsetBeforeMs } = period;
+  if (offsetMs <= offsetBeforeMs || (gap === 'next' && startMs <= afterMs)) return;
   const to = Math.min(startMs + offsetMs, endMs + offsetBeforeMs);
   let latestMs = -Infinity;
-  let wall = offsetMs > offsetBeforeMs ? walls.next(startMs + offsetBeforeMs - 1) : null;
+  let wall = walls.next(Math.max(startMs - 1, afterMs) + offsetBeforeMs);
   for (; wall !== null && wall < to; wall = walls.next(wall)) {
     const atMs = gap === 'next' ? startMs : wall - offsetBeforeMs;
     if (atMs > untilMs) return;
     const isTaken = atMs === latestMs || walls.next(atMs + offsetMs - 1) === atMs + offsetMs;
-    if (atMs > afterMs) yield { atMs, isDropped: gap === 'skip' || isTaken };
+    yield { atMs, isDropped: gap === 'skip' || isTaken };
     latestMs = atMs;
   }
+}
+
+/** An instant after the period, and not after anything that fires or is skipped there; null: there is nothing. */
+function nextFrom({ endMs, offsetMs, offsetAfterMs }: Period, walls: WallTimes): number | null {
+  if (endMs === Infinity) return null;
+  const wall = walls.next(endMs + Math.min(offsetMs, offsetAfterMs) - 1);
+  return wall === null ? null : Math.max(endMs, wall - LARGEST_OFFSET_MS);
 }
 
 function nextWithin(period: Period, walls: WallTimes, rule: Required<DstRule>, after: number): number | null {

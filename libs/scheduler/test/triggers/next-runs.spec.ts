@@ -1,13 +1,17 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { calendar } from '../../src/triggers/calendar.trigger.js';
 import { anyOf, except } from '../../src/triggers/combined.trigger.js';
+import { CronWallTimes } from '../../src/triggers/cron-wall-times.js';
 import { cron } from '../../src/triggers/cron.trigger.js';
 import { at } from '../../src/triggers/date.trigger.js';
 import { every } from '../../src/triggers/interval.trigger.js';
 import { nextRunsOf } from '../../src/triggers/next-runs.js';
 import type { DstRule, Trigger } from '../../src/triggers/trigger.js';
 import { within } from '../../src/triggers/within.trigger.js';
+import { Zone } from '../../src/triggers/zone.js';
 import { short, utc } from './support.js';
+
+afterEach(() => vi.restoreAllMocks());
 
 const timeZone = 'Europe/Paris';
 const paris = (expression: string, dst: DstRule = {}): Trigger => cron(expression, { timeZone, dst });
@@ -91,5 +95,15 @@ describe('the next runs', () => {
     ]);
     expect(runs(every('1s'), '2026-03-28T12:00Z', 1_000)).toHaveLength(1_000);
     expect(runs(every('1s'), '2026-03-28T12:00Z', 0)).toEqual([]);
+  });
+
+  it.each<[string, string]>([
+    ['that a change of months ago skipped seconds of', '* * 2 * * *'],
+    ['that are generations apart', '0 0 2 * 2 5#5'],
+  ])('are found in a number of steps that does not grow with what lies between, %s', (_title, expression) => {
+    const count = 40;
+    const steps = [vi.spyOn(CronWallTimes.prototype, 'next'), vi.spyOn(Zone.prototype, 'periodAt')];
+    expect(runs(paris(expression), '2026-05-01T00:00Z', count)).toHaveLength(count);
+    for (const { mock } of steps) expect(mock.calls.length).toBeLessThan(20 * count);
   });
 });
