@@ -1,6 +1,6 @@
 import { nextFire } from './misfire.js';
 import { InvalidTriggerError, type Trigger } from './trigger.js';
-import type { Grid, SkippedTime } from './wall-clock.js';
+import type { Grid } from './wall-clock.js';
 
 /** A user's own trigger may have methods of any name: ours are known by this. */
 export const BUILT_IN: unique symbol = Symbol('built-in trigger');
@@ -17,8 +17,10 @@ export interface BuiltInTrigger extends Trigger {
    * one; `ms` itself when it does not fire then.
    */
   unbrokenUntil?(ms: number, gridMs: Grid): number;
-  /** What the changes of the clocks in (`afterMs`, `untilMs`] make of the times they skip, in order. */
-  skipped?(afterMs: number, untilMs: number): Iterable<SkippedTime>;
+  /** The times that a change of the clocks skips and that do not run: when they would have, in (`afterMs`, `untilMs`], in order. */
+  dropped?(afterMs: number, untilMs: number): Iterable<number>;
+  /** Whether the fire at `ms` is that of a time which a change of the clocks skips. */
+  isMoved?(ms: number): boolean;
   /** The same, counted from `anchor` where nothing else was given. */
   withAnchor?(anchor: Date): Trigger;
 }
@@ -56,6 +58,10 @@ export function nextWithin(trigger: Trigger, afterMs: number, untilMs: number, s
   return fire === null || fire > untilMs ? null : fire;
 }
 
+export function firesAt(trigger: Trigger, ms: number, steps: Steps): boolean {
+  return nextWithin(trigger, ms - 1, ms, steps) === ms;
+}
+
 /** The last fire in (`notBeforeMs`, `atMs`], of a trigger that only looks forward: halved in, not stepped through. */
 export function lastByHalving(
   next: (afterMs: number, untilMs: number) => number | null,
@@ -81,8 +87,12 @@ export function unbrokenUntil(trigger: Trigger, ms: number, gridMs: Grid): numbe
   return asBuiltIn(trigger)?.unbrokenUntil?.(ms, gridMs) ?? ms;
 }
 
-export function skippedOf(trigger: Trigger, afterMs: number, untilMs: number): Iterable<SkippedTime> {
-  return asBuiltIn(trigger)?.skipped?.(afterMs, untilMs) ?? [];
+export function droppedOf(trigger: Trigger, afterMs: number, untilMs: number): Iterable<number> {
+  return asBuiltIn(trigger)?.dropped?.(afterMs, untilMs) ?? [];
+}
+
+export function isMoved(trigger: Trigger, ms: number): boolean {
+  return asBuiltIn(trigger)?.isMoved?.(ms) === true;
 }
 
 /**

@@ -6,7 +6,6 @@ import { readInstant, shown } from './instant.js';
 import { onlyKeys } from './plain-object.js';
 import { Timeline } from './timeline.js';
 import { InvalidTriggerError, type DstRule, type Trigger } from './trigger.js';
-import type { SkippedTime } from './wall-clock.js';
 import { zoneNamed, type Zone } from './zone.js';
 
 /** How far apart the dates are; at least one of them, each a whole number of at least 1. */
@@ -53,8 +52,12 @@ class CalendarTrigger implements BuiltInTrigger {
     return this.bounds.lastAtOrBefore(at, notBefore, (ms, floor) => this.timeline.last(ms, floor));
   }
 
-  skipped(afterMs: number, untilMs: number): Iterable<SkippedTime> {
-    return this.timeline.skipped(Math.max(afterMs, this.bounds.startMs - 1), untilMs);
+  dropped(afterMs: number, untilMs: number): Iterable<number> {
+    return this.timeline.dropped(Math.max(afterMs, this.bounds.startMs - 1), untilMs);
+  }
+
+  isMoved(ms: number): boolean {
+    return this.timeline.isMoved(ms);
   }
 
   describe(): string {

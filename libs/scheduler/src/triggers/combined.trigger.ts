@@ -2,17 +2,19 @@ import { Bounds } from './bounds.js';
 import {
   anchored,
   BUILT_IN,
+  droppedOf,
+  firesAt,
+  isMoved,
   isOnWholeSeconds,
   lastByHalving,
   nextWithin,
-  skippedOf,
   Steps,
   unbrokenUntil,
   type BuiltInTrigger,
 } from './built-in.js';
 import { readInstant, shown } from './instant.js';
 import { InvalidTriggerError, type Trigger } from './trigger.js';
-import { SEARCH_MS, type Grid, type SkippedTime } from './wall-clock.js';
+import { SEARCH_MS, type Grid } from './wall-clock.js';
 
 const MOST_TRIGGERS = 100;
 
@@ -22,7 +24,8 @@ interface Combination {
   nextWithin(triggers: readonly Trigger[], afterMs: number, untilMs: number, steps: Steps): number | null;
   isOnWholeSeconds(triggers: readonly Trigger[]): boolean;
   unbrokenUntil(triggers: readonly Trigger[], ms: number, gridMs: Grid): number;
-  skipped(triggers: readonly Trigger[], afterMs: number, untilMs: number): Iterable<SkippedTime>;
+  dropped(triggers: readonly Trigger[], afterMs: number, untilMs: number): Iterable<number>;
+  isMoved(triggers: readonly Trigger[], ms: number): boolean;
   describe(inWords: readonly string[]): string;
   toJSON(json: readonly object[]): object;
 }
@@ -62,8 +65,12 @@ class CombinedTrigger implements BuiltInTrigger {
     return this.combination.unbrokenUntil(this.triggers, ms, gridMs);
   }
 
-  skipped(afterMs: number, untilMs: number): Iterable<SkippedTime> {
-    return this.combination.skipped(this.triggers, afterMs, untilMs);
+  dropped(afterMs: number, untilMs: number): Iterable<number> {
+    return this.combination.dropped(this.triggers, afterMs, untilMs);
+  }
+
+  isMoved(ms: number): boolean {
+    return this.combination.isMoved(this.triggers, ms);
   }
 
   /** Whole seconds: others of the triggers fire on those, and an interval should be able to agree with them. */
@@ -100,10 +107,9 @@ const ALL_OF: Combination = {
   },
   isOnWholeSeconds: (triggers) => triggers.some(isOnWholeSeconds),
   unbrokenUntil: (triggers, ms, gridMs) => Math.min(...triggers.map((each) => unbrokenUntil(each, ms, gridMs))),
-  skipped: (triggers, afterMs, untilMs) =>
-    inOrder(triggers, afterMs, untilMs).filter(
-      ({ atMs, isDropped }) => !isDropped && triggers.every((each) => firesAt(each, atMs)),
-    ),
+  // what is dropped is no fire that the others could agree with
+  dropped: () => [],
+  isMoved: (triggers, ms) => triggers.some((each) => isMoved(each, ms)),
   describe: (inWords) => inWords.join('; and at the same instant '),
   toJSON: (triggers) => ({ kind: 'allOf', triggers }),
 };
@@ -116,7 +122,9 @@ const ANY_OF: Combination = {
   },
   isOnWholeSeconds: (triggers) => triggers.every(isOnWholeSeconds),
   unbrokenUntil: (triggers, ms, gridMs) => Math.max(...triggers.map((each) => unbrokenUntil(each, ms, gridMs))),
-  skipped: inOrder,
+  dropped: (triggers, afterMs, untilMs) =>
+    triggers.flatMap((each) => [...droppedOf(each, afterMs, untilMs)]).sort((a, b) => a - b),
+  isMoved: (triggers, ms) => triggers.some((each) => isMoved(each, ms) && firesAt(each, ms, new Steps(each))),
   describe: (inWords) => inWords.join('; or '),
   toJSON: (triggers) => ({ kind: 'anyOf', triggers }),
 };
@@ -129,15 +137,19 @@ const EXCEPT: Combination = {
       const fire = nextWithin(trigger!, from, Math.min(untilMs, horizon), steps);
       if (fire === null) return null;
       if (horizon === Infinity) horizon = fire + SEARCH_MS;
-      const excluding = excluded.find((each) => nextWithin(each, fire - 1, fire, steps) === fire);
+      const excluding = excluded.find((each) => firesAt(each, fire, steps));
       if (excluding === undefined) return fire;
       from = unbrokenUntil(excluding, fire, isOnWholeSeconds(trigger!) ? 1_000 : 1);
     }
   },
   isOnWholeSeconds: ([trigger]) => isOnWholeSeconds(trigger!),
   unbrokenUntil: (_triggers, ms) => ms,
-  skipped: ([trigger, ...excluded], afterMs, untilMs) =>
-    [...skippedOf(trigger!, afterMs, untilMs)].filter(({ atMs }) => !excluded.some((each) => firesAt(each, atMs))),
+  *dropped([trigger, ...excluded], afterMs, untilMs) {
+    for (const ms of droppedOf(trigger!, afterMs, untilMs)) {
+      if (!excluded.some((each) => firesAt(each, ms, new Steps(each)))) yield ms;
+    }
+  },
+  isMoved: ([trigger], ms) => isMoved(trigger!, ms),
   describe: ([trigger, ...excluded]) => `${trigger}; but not ${excluded.join(', nor ')}`,
   toJSON: ([trigger, ...excluded]) => ({ kind: 'except', trigger, excluded }),
 };
@@ -193,12 +205,4 @@ export function notATrigger(trigger: unknown): string | null {
   );
   if (missing === undefined) return null;
   return `has no method ${missing}(). Give what cron(), every(), at(), calendar(), allOf(), anyOf() or except() returns, or an object with the methods of Trigger.`;
-}
-
-function firesAt(trigger: Trigger, ms: number): boolean {
-  return trigger.nextAfter(new Date(ms - 1))?.getTime() === ms;
-}
-
-function inOrder(triggers: readonly Trigger[], afterMs: number, untilMs: number): SkippedTime[] {
-  return triggers.flatMap((trigger) => [...skippedOf(trigger, afterMs, untilMs)]).sort((a, b) => a.atMs - b.atMs);
 }

@@ -7,7 +7,7 @@ import { onlyKeys } from './plain-object.js';
 import { shown } from './instant.js';
 import { Timeline } from './timeline.js';
 import { InvalidTriggerError, type DstRule, type Trigger } from './trigger.js';
-import { EVERY_MATCH, type Grid, type SkippedTime } from './wall-clock.js';
+import { EVERY_MATCH, type Grid } from './wall-clock.js';
 import { zoneNamed, type Zone } from './zone.js';
 
 export interface CronOptions extends BoundsOptions {
@@ -48,9 +48,13 @@ class CronTrigger implements BuiltInTrigger {
     return this.bounds.unbrokenUntil(ms, () => this.timeline.unbrokenUntil(ms, gridMs));
   }
 
-  skipped(afterMs: number, untilMs: number): Iterable<SkippedTime> {
+  dropped(afterMs: number, untilMs: number): Iterable<number> {
     const { startMs, endMs } = this.bounds;
-    return this.timeline.skipped(Math.max(afterMs, startMs - 1), Math.min(untilMs, endMs));
+    return this.timeline.dropped(Math.max(afterMs, startMs - 1), Math.min(untilMs, endMs));
+  }
+
+  isMoved(ms: number): boolean {
+    return this.timeline.isMoved(ms);
   }
 
   describe(): string {

@@ -1,4 +1,4 @@
-import { skippedOf } from './built-in.js';
+import { droppedOf, isMoved } from './built-in.js';
 import { nextFire } from './misfire.js';
 import type { Trigger } from './trigger.js';
 
@@ -13,20 +13,18 @@ export interface NextRun {
   clockChange?: 'moved' | 'dropped';
 }
 
-/** The next `count` times after `after`, in order, the dropped ones among them; fewer where the schedule ends. */
+/** The next `count` times after `after`, in order, the dropped ones before a fire among them; fewer where the schedule ends. */
 export function nextRunsOf(trigger: Trigger, after: Date, count: number): NextRun[] {
   const runs: NextRun[] = [];
   let from = after;
   while (runs.length < count) {
     const next = nextFire(trigger, from);
     if (next === null) break;
-    let isMoved = false;
-    for (const { atMs, isDropped } of skippedOf(trigger, from.getTime(), next.getTime())) {
-      if (isDropped) runs.push({ at: new Date(atMs), clockChange: 'dropped' });
-      else isMoved ||= atMs === next.getTime();
+    for (const ms of droppedOf(trigger, from.getTime(), next.getTime())) {
+      runs.push({ at: new Date(ms), clockChange: 'dropped' });
       if (runs.length === count) return runs;
     }
-    runs.push(isMoved ? { at: next, clockChange: 'moved' } : { at: next });
+    runs.push(isMoved(trigger, next.getTime()) ? { at: next, clockChange: 'moved' } : { at: next });
     from = next;
   }
   return runs;

@@ -50,9 +50,20 @@ export class Timeline {
     return unbrokenUntil(this.zone, this.walls, this.rule, ms, gridMs);
   }
 
+  /** The skipped times that do not run: when they would have, in (`afterMs`, `untilMs`], in order. */
+  *dropped(afterMs: number, untilMs: number): Generator<number> {
+    for (const { atMs, isDropped } of this.#skipped(afterMs, untilMs)) if (isDropped) yield atMs;
+  }
+
+  /** Whether the fire at `ms` is that of a skipped time. */
+  isMoved(ms: number): boolean {
+    for (const { isDropped } of this.#skipped(ms - 1, ms)) if (!isDropped) return true;
+    return false;
+  }
+
   /** Where every instant counts whose wall clock matches, a change of the clocks skips nothing. */
-  *skipped(afterMs: number, untilMs: number): Generator<SkippedTime> {
-    if (this.rule !== EVERY_MATCH) yield* skippedTimes(this.zone, this.walls, this.rule, afterMs, untilMs);
+  #skipped(afterMs: number, untilMs: number): Iterable<SkippedTime> {
+    return this.rule === EVERY_MATCH ? [] : skippedTimes(this.zone, this.walls, this.rule, afterMs, untilMs);
   }
 }
 

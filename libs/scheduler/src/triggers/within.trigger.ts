@@ -2,15 +2,16 @@ import { Bounds, type BoundsOptions } from './bounds.js';
 import {
   anchored,
   BUILT_IN,
+  droppedOf,
+  isMoved,
   isOnWholeSeconds,
   nextWithin,
-  skippedOf,
   Steps,
   unbrokenUntil,
   type BuiltInTrigger,
 } from './built-in.js';
 import type { Trigger } from './trigger.js';
-import type { Grid, SkippedTime } from './wall-clock.js';
+import type { Grid } from './wall-clock.js';
 
 /** Another trigger's fires, between two instants. */
 class WithinTrigger implements BuiltInTrigger {
@@ -54,9 +55,13 @@ class WithinTrigger implements BuiltInTrigger {
     return this.bounds.unbrokenUntil(ms, () => unbrokenUntil(this.trigger, ms, gridMs));
   }
 
-  skipped(afterMs: number, untilMs: number): Iterable<SkippedTime> {
+  dropped(afterMs: number, untilMs: number): Iterable<number> {
     const { startMs, endMs } = this.bounds;
-    return skippedOf(this.trigger, Math.max(afterMs, startMs - 1), Math.min(untilMs, endMs));
+    return droppedOf(this.trigger, Math.max(afterMs, startMs - 1), Math.min(untilMs, endMs));
+  }
+
+  isMoved(ms: number): boolean {
+    return isMoved(this.trigger, ms);
   }
 
   withAnchor(anchor: Date): Trigger {

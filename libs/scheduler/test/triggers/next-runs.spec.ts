@@ -1,9 +1,10 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { calendar } from '../../src/triggers/calendar.trigger.js';
-import { anyOf, except } from '../../src/triggers/combined.trigger.js';
+import { allOf, anyOf, except } from '../../src/triggers/combined.trigger.js';
 import { CronWallTimes } from '../../src/triggers/cron-wall-times.js';
 import { cron } from '../../src/triggers/cron.trigger.js';
 import { at } from '../../src/triggers/date.trigger.js';
+import { days } from '../../src/triggers/days.trigger.js';
 import { every } from '../../src/triggers/interval.trigger.js';
 import { nextRunsOf } from '../../src/triggers/next-runs.js';
 import type { DstRule, Trigger } from '../../src/triggers/trigger.js';
@@ -83,6 +84,27 @@ describe('the next runs', () => {
       '2026-03-28T12:00Z',
       ['2026-03-29T01:30Z moved', '2026-03-29T20:00Z', '2026-03-31T00:30Z'],
     ],
+    [
+      'also where all of several are moved',
+      allOf(paris('30 2 * * *'), days({ weekdays: ['SUN', 'MON'], timeZone })),
+      '2026-03-28T12:00Z',
+      ['2026-03-29T01:30Z moved', '2026-03-30T00:30Z'],
+    ],
+    [
+      'but not where another one fires then that the clocks do not move',
+      anyOf(within(paris('30 2 * * *'), { endAt: utc('2026-03-29T01:00Z') }), at('2026-03-29T01:30Z')),
+      '2026-03-28T12:00Z',
+      ['2026-03-29T01:30Z'],
+    ],
+    [
+      'and what is left out is asked for no later instant',
+      except(
+        paris('30 2 * * *', { gap: 'skip' }),
+        allOf(every('4s', { anchor: utc('2026-03-28T00:00Z') }), every('4s', { anchor: utc('2026-03-28T00:00:01Z') })),
+      ),
+      '2026-03-28T12:00Z',
+      ['2026-03-29T01:30Z dropped', '2026-03-30T00:30Z'],
+    ],
     ['they end with the schedule', at('2026-03-29T20:00Z'), '2026-03-28T12:00Z', ['2026-03-29T20:00Z']],
   ])('%s', (_title, trigger, after, expected) => {
     expect(runs(trigger, after, Math.max(expected.length, 2)).slice(0, expected.length)).toEqual(expected);
@@ -97,13 +119,17 @@ describe('the next runs', () => {
     expect(runs(every('1s'), '2026-03-28T12:00Z', 0)).toEqual([]);
   });
 
-  it.each<[string, string]>([
-    ['that a change of months ago skipped seconds of', '* * 2 * * *'],
-    ['that are generations apart', '0 0 2 * 2 5#5'],
-  ])('are found in a number of steps that does not grow with what lies between, %s', (_title, expression) => {
+  it.each<[string, Trigger]>([
+    ['of which a change of months ago skipped many', paris('* * 2 * * *')],
+    ['that are generations apart', paris('0 0 2 * 2 5#5')],
+    [
+      'that others leave out for generations',
+      allOf(paris('* * 2 * * *'), days({ from: '2070-01-01', to: '2070-12-31' })),
+    ],
+  ])('are found in a number of steps that does not grow with what lies between: times %s', (_of, trigger) => {
     const count = 40;
     const steps = [vi.spyOn(CronWallTimes.prototype, 'next'), vi.spyOn(Zone.prototype, 'periodAt')];
-    expect(runs(paris(expression), '2026-05-01T00:00Z', count)).toHaveLength(count);
+    expect(runs(trigger, '2026-05-01T00:00Z', count)).toHaveLength(count);
     for (const { mock } of steps) expect(mock.calls.length).toBeLessThan(20 * count);
   });
 });
