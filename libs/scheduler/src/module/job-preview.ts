@@ -1,6 +1,6 @@
 import type { JobEntity } from '../store/job.entity.js';
 import { anchored } from '../triggers/built-in.js';
-import { nextRunsOf, type NextRun } from '../triggers/next-runs.js';
+import { droppedRuns, nextRunsOf, type NextRun } from '../triggers/next-runs.js';
 import type { Trigger } from '../triggers/trigger.js';
 
 /** Of a schedule that no job has yet: as if a job with it was created now. */
@@ -14,13 +14,16 @@ export function previewOfTrigger(trigger: Trigger, now: Date, count: number): Ne
  */
 export function previewOfJob(job: JobEntity, trigger: Trigger, now: Date, count: number): NextRun[] {
   if (job.state === 'finished' || job.nextRunAt === null) return [];
-  const { nextRunAt, lastInstant } = job;
-  const undecided = Math.max(nextRunAt.getTime() - 1, lastInstant?.getTime() ?? -Infinity);
+  const { nextRunAt } = job;
+  const decided = job.lastInstant?.getTime() ?? -Infinity;
+  const undecided = Math.max(nextRunAt.getTime() - 1, decided);
   const after = new Date(job.state === 'active' ? undecided : Math.max(undecided, now.getTime()));
   const runs = nextRunsOf(trigger, after, count);
   // an instant by what the row says, whatever the trigger thinks of it
   const isSetByHand = after < nextRunAt && runs[0]?.at.getTime() !== nextRunAt.getTime() && count > 0;
-  const all = isSetByHand ? [{ at: nextRunAt }, ...runs.slice(0, count - 1)] : runs;
+  // when the next run was found, what the clocks drop before it was passed over
+  const dropped = droppedRuns(trigger, new Date(Math.max(decided, now.getTime())), after, count);
+  const all = [...(isSetByHand ? [{ at: nextRunAt }] : dropped), ...runs].slice(0, count);
   return job.maxRuns === null ? all : firstOf(all, job.maxRuns - job.runCount);
 }
 

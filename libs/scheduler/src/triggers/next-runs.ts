@@ -13,6 +13,16 @@ export interface NextRun {
   clockChange?: 'moved' | 'dropped';
 }
 
+/** The first `count` times in (`after`, `until`] that a change of the clocks drops. */
+export function droppedRuns(trigger: Trigger, after: Date, until: Date, count: number): NextRun[] {
+  const runs: NextRun[] = [];
+  for (const ms of droppedOf(trigger, after.getTime(), until.getTime())) {
+    if (runs.length === count) break;
+    runs.push({ at: new Date(ms), clockChange: 'dropped' });
+  }
+  return runs;
+}
+
 /** The next `count` times after `after`, in order, the dropped ones before a fire among them; fewer where the schedule ends. */
 export function nextRunsOf(trigger: Trigger, after: Date, count: number): NextRun[] {
   const runs: NextRun[] = [];
@@ -20,10 +30,8 @@ export function nextRunsOf(trigger: Trigger, after: Date, count: number): NextRu
   while (runs.length < count) {
     const next = nextFire(trigger, from);
     if (next === null) break;
-    for (const ms of droppedOf(trigger, from.getTime(), next.getTime())) {
-      runs.push({ at: new Date(ms), clockChange: 'dropped' });
-      if (runs.length === count) return runs;
-    }
+    runs.push(...droppedRuns(trigger, from, next, count - runs.length));
+    if (runs.length === count) break;
     runs.push(isMoved(trigger, next.getTime()) ? { at: next, clockChange: 'moved' } : { at: next });
     from = next;
   }

@@ -33,6 +33,16 @@ describe('nextRuns', () => {
     ]);
   });
 
+  it('of a job shows what is dropped before its next run', async () => {
+    const clock = new ManualClock(new Date('2026-03-28T12:00:00.000Z'));
+    const scheduler = { store: new MemoryJobStore({ clock }), runJobs: false };
+    const { scheduler: service } = await boot({ providers: [Reminders], clock, scheduler });
+    const skips = { cron: '30 2 * * *', timeZone: 'Europe/Paris', dst: { gap: 'skip' as const } };
+    await service.addJob({ id: 'skips', handler: 'remind', ...skips, maxRuns: 1 });
+    expect(inShort(await service.nextRuns('skips', 3))).toEqual(['2026-03-29T01:30 dropped', '2026-03-30T00:30']);
+    expect(inShort(await service.nextRuns('skips', 1))).toEqual(['2026-03-29T01:30 dropped']);
+  });
+
   it('ends with the schedule, and where maxRuns is reached', async () => {
     const { scheduler } = await booted();
     await scheduler.addJob({ id: 'twice', handler: 'remind', every: '1h', maxRuns: 2 });
