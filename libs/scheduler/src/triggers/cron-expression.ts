@@ -11,7 +11,7 @@ const HOW_TO =
   'Write five fields (minute, hour, day of month, month, day of week), or six with the second first: "0 30 7 * * 1-5".';
 
 /** A part of a field with an `H` in it, which cron-parser reads less strictly than others: 0-59/1e-9 would fill the memory. */
-const BESIDE_H = /^(?:[*?L]|\d+L?|[a-z]{3}L?|\d+-\d+|[a-z]{3}-[a-z]{3}|H(?:\(\d+-\d+\))?)(?:\/\d+|#\d+)?$/i;
+const BESIDE_H = /^(?:[*?L]|\d+L?|[a-z]{3}L?|(?:\d+|[a-z]{3})-(?:\d+|[a-z]{3})|H(?:\(\d+-\d+\))?)(?:\/\d+|#\d+)?$/i;
 
 const NICKNAMES: ReadonlyMap<string, string> = new Map([
   ['@yearly', '0 0 0 1 1 *'],
