@@ -27,6 +27,8 @@ const NICKNAMES: ReadonlyMap<string, string> = new Map([
   ['@weekends', '0 0 0 * * 0,6'],
 ]);
 
+const WORDING = { use24HourTimeFormat: true, throwExceptionOnParseError: true };
+
 const expressions = new BoundedCache<CronExpression>(EXPRESSIONS_KEPT);
 
 /** An expression that was read: which wall-clock times it names, and how it sounds in words. */
@@ -77,11 +79,16 @@ function wallTimesOf(text: string, parse: () => ReturnType<typeof CronExpression
   }
 }
 
-/** Names, `H` and `?` are resolved first, because cronstrue reads `?` in some places as a sign of a year field. */
+/**
+ * Names, `H` and `?` are resolved first, because cronstrue reads `?` in some places as a sign of a year field; and two
+ * restricted day fields are told apart, because its words for both sound as if a day had to match both.
+ */
 function wordsOf(text: string, parse: () => ReturnType<typeof CronExpressionParser.parse>): string {
   try {
-    const resolved = parse().stringify(true).replaceAll('?', '*');
-    const words = cronstrue.toString(resolved, { use24HourTimeFormat: true, throwExceptionOnParseError: true });
+    const fields = parse().stringify(true).replaceAll('?', '*').split(' ');
+    const isEither = fields[3] !== '*' && fields[5] !== '*';
+    const ways = isEither ? [fields.with(5, '*'), fields.with(3, '*')] : [fields];
+    const words = ways.map((way) => cronstrue.toString(way.join(' '), WORDING)).join('; or ');
     return words.includes('undefined') ? text : words;
   } catch {
     return text;

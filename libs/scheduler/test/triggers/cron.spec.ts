@@ -100,6 +100,12 @@ describe('in words', () => {
     ['@weekly', {}, 'At 00:00, only on Sunday (UTC)'],
     ['*/3 * * * * *', {}, 'Every 3 seconds (UTC)'],
     ['0 0 * * 5#3', {}, 'At 00:00, on the third Friday of the month (UTC)'],
+    [
+      '0 0 1-7 * MON#1',
+      {},
+      'At 00:00, between day 1 and 7 of the month; or At 00:00, on the first Monday of the month (UTC)',
+    ],
+    ['0 0 13 * 0-6', {}, 'At 00:00, on day 13 of the month; or At 00:00, Sunday through Saturday (UTC)'],
     ['@daily', { startAt: SUNDAY }, 'At 00:00 (UTC), from 2026-11-22T10:00:00.000Z'],
     ['@daily', { endAt: SUNDAY }, 'At 00:00 (UTC), until 2026-11-22T10:00:00.000Z'],
   ])('%s %j is "%s"', (expression, options, words) => {
