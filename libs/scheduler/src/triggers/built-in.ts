@@ -79,6 +79,12 @@ export function lastByHalving(
   return last;
 }
 
+/** In words, as a part of other words: in brackets where it has parts of its own, or nobody knew what belongs together. */
+export function partInWords(trigger: Trigger): string {
+  const words = trigger.describe();
+  return words.includes('; ') ? `(${words})` : words;
+}
+
 export function isOnWholeSeconds(trigger: Trigger): boolean {
   return asBuiltIn(trigger)?.isOnWholeSeconds === true;
 }

@@ -8,6 +8,7 @@ import {
   isOnWholeSeconds,
   lastByHalving,
   nextWithin,
+  partInWords,
   Steps,
   unbrokenUntil,
   type BuiltInTrigger,
@@ -83,7 +84,7 @@ class CombinedTrigger implements BuiltInTrigger {
   }
 
   describe(): string {
-    return this.combination.describe(this.triggers.map((trigger) => trigger.describe()));
+    return this.combination.describe(this.triggers.map(partInWords));
   }
 
   toJSON(): object {

@@ -6,6 +6,7 @@ import {
   isMoved,
   isOnWholeSeconds,
   nextWithin,
+  partInWords,
   Steps,
   unbrokenUntil,
   type BuiltInTrigger,
@@ -35,7 +36,7 @@ class WithinTrigger implements BuiltInTrigger {
   }
 
   describe(): string {
-    return `${this.trigger.describe()}${this.bounds.describe()}`;
+    return `${partInWords(this.trigger)}${this.bounds.describe()}`;
   }
 
   toJSON(): object {

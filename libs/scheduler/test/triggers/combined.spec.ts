@@ -253,6 +253,17 @@ describe('a combination', () => {
     expect(anchored(fixed, created)).toBe(fixed);
   });
 
+  it.each<[Trigger, string]>([
+    [except(every('1h'), anyOf(every('2h'), every('3h'))), 'every 1 hour; but not (every 2 hours; or every 3 hours)'],
+    [anyOf(except(every('1h'), every('2h')), every('3h')), '(every 1 hour; but not every 2 hours); or every 3 hours'],
+    [
+      within(anyOf(every('1h'), cron('0 9 * * *')), { endAt: utc('2026-12-31T00:00Z') }),
+      '(every 1 hour; or At 09:00 (UTC)), until 2026-12-31T00:00:00.000Z',
+    ],
+  ])('says in words what belongs together: %#', (trigger, words) => {
+    expect(trigger.describe()).toBe(words);
+  });
+
   it("may have a user's own trigger in it", () => {
     const own: Trigger = {
       nextAfter: (after) => new Date(Math.floor(after.getTime() / 60_000) * 60_000 + 60_000),
