@@ -103,7 +103,7 @@ function refuseUnreadable(trigger: Trigger): void {
   } catch (error) {
     throw new InvalidTriggerError(
       `addJob: no other process could rebuild the trigger from its toJSON(): ${(error as Error).message} ` +
-        'Use cron, every or at, or declare the job with @ScheduledJob({ trigger }).',
+        'Use what cron(), every(), at(), calendar(), days(), allOf(), anyOf() or except() returns, or declare the job with @ScheduledJob({ trigger }).',
       { cause: error },
     );
   }

@@ -159,7 +159,7 @@ const EXCEPT: Combination = {
  * Fires at the instants at which all of the triggers fire. An interval without an anchor is counted from the whole second
  * in which its job was created: give it an `anchor` on which the others fire, too.
  *
- * An answer takes at most 10,000 questions to the triggers; when they have not agreed by then, asking throws
+ * Finding the next fire takes at most 10,000 questions to the triggers; when they have not agreed by then, asking throws
  * InvalidTriggerError, and a job with such a trigger is quarantined. Where they do not agree within 50 years there is no fire.
  * @throws InvalidTriggerError when one of the arguments is no trigger, or there are none, or more than 100.
  */
@@ -205,5 +205,5 @@ export function notATrigger(trigger: unknown): string | null {
     (method) => typeof (trigger as Partial<Trigger> | null | undefined)?.[method] !== 'function',
   );
   if (missing === undefined) return null;
-  return `has no method ${missing}(). Give what cron(), every(), at(), calendar(), allOf(), anyOf() or except() returns, or an object with the methods of Trigger.`;
+  return `has no method ${missing}(). Give what cron(), every(), at(), calendar(), days(), allOf(), anyOf() or except() returns, or an object with the methods of Trigger.`;
 }

@@ -7,7 +7,7 @@ import { onlyKeys } from './plain-object.js';
 import type { Duration, Trigger } from './trigger.js';
 
 export interface IntervalOptions extends BoundsOptions {
-  /** The instant the intervals are counted from, in both directions. @default startAt; without it, what `anchored` binds, and until then the Unix epoch */
+  /** The instant the intervals are counted from, in both directions. @default startAt; without it, the instant the job was first seen, and where there is no job the Unix epoch */
   anchor?: Date;
 }
 

@@ -1,6 +1,6 @@
 /**
  * When a job fires: a value, pure and total. The built-in ones are made by `cron()`, `every()`, `at()`, `calendar()`,
- * `allOf()`, `anyOf()` and `except()`; any object that keeps these promises is a trigger too. Instants are whole milliseconds, and every result is a new `Date`.
+ * `days()`, `allOf()`, `anyOf()` and `except()`; any object that keeps these promises is a trigger too. Instants are whole milliseconds, and every result is a new `Date`.
  */
 export interface Trigger {
   /** The first fire strictly after `after`, or `null` when there is none. */
@@ -20,7 +20,7 @@ export interface Trigger {
 export type Duration = `${number}${DurationUnit}` | `${number} ${DurationUnit}` | `P${string}`;
 type DurationUnit = 'ms' | 's' | 'm' | 'h' | 'd' | 'w';
 
-/** What a change of the clocks does to an expression that restricts the hours. It does nothing to the others. */
+/** What a change of the clocks does to `calendar()` and to an expression that restricts the hours. It does nothing to the others. */
 export interface DstRule {
   /**
    * A wall-clock time that the change skips. `shift`: it is read with the offset before the change, so 02:30 runs at 03:30
