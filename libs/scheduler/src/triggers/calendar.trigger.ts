@@ -38,7 +38,7 @@ class CalendarTrigger implements BuiltInTrigger {
 
   constructor(
     private readonly interval: CalendarInterval,
-    private readonly options: CalendarOptions,
+    private readonly options: Pick<CalendarOptions, 'at' | 'dst'>,
     private readonly zone: Zone,
     private readonly timeline: Timeline,
     private readonly bounds: Bounds,
@@ -103,7 +103,7 @@ export function calendar(every: CalendarInterval, options: CalendarOptions): Tri
   const walls = new CalendarWallTimes(firstDay, stepOf(interval), timeMs);
   const timeline = new Timeline(zone, walls, { ...DEFAULT_RULE, ...dst });
   const bounds = new Bounds({ startAt: new Date(fromMs) });
-  return new CalendarTrigger(interval, { ...options, ...(dst && { dst }) }, zone, timeline, bounds);
+  return new CalendarTrigger(interval, { at: options.at, ...(dst && { dst }) }, zone, timeline, bounds);
 }
 
 function checkedInterval(every: CalendarInterval): CalendarInterval {

@@ -3,7 +3,7 @@ import { Temporal } from 'temporal-polyfill';
 import { describe, expect, it } from 'vitest';
 import { calendar, type CalendarInterval, type CalendarOptions } from '../../src/triggers/calendar.trigger.js';
 import { parseTrigger } from '../../src/triggers/trigger-spec.js';
-import { InvalidTriggerError } from '../../src/triggers/trigger.js';
+import { InvalidTriggerError, type DstRule } from '../../src/triggers/trigger.js';
 import { firesBackward, firesBetween, short, utc } from './support.js';
 
 const SEED = 20_261_125;
@@ -143,6 +143,15 @@ describe('a calendar schedule', () => {
     [{ years: 1, months: 6 }, {}, 'every year and 6 months at 07:30, counted from 2026-01-31 (UTC)'],
   ])('of %j with %j is "%s" in words', (every, options, words) => {
     expect(calendar(every, { at: '07:30', from, ...options }).describe()).toBe(words);
+  });
+
+  it('has in its JSON what it was made with, whatever kind of object the options were, and become', () => {
+    const json = { kind: 'calendar', every: { days: 1 }, at: '07:30', from: from.toISOString(), timeZone: 'UTC' };
+    const dst: DstRule = {};
+    const trigger = calendar({ days: 1 }, { at: '07:30', from, dst });
+    dst.gap = 'skip';
+    expect(trigger.toJSON()).toEqual(json);
+    expect(calendar({ days: 1 }, Object.create({ at: '07:30', from }) as CalendarOptions).toJSON()).toEqual(json);
   });
 
   it('reads back from its JSON as itself', () => {
