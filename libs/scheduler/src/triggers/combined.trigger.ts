@@ -17,7 +17,8 @@ import { readInstant, shown } from './instant.js';
 import { InvalidTriggerError, type Trigger } from './trigger.js';
 import { SEARCH_MS, type Grid } from './wall-clock.js';
 
-const MOST_TRIGGERS = 100;
+/** So many are combined at the most. */
+export const MOST_TRIGGERS = 100;
 
 /** How several triggers make one. */
 interface Combination {

@@ -1,5 +1,5 @@
 import { calendar, type CalendarInterval, type CalendarOptions } from './calendar.trigger.js';
-import { allOf, anyOf, except, notATrigger } from './combined.trigger.js';
+import { allOf, anyOf, except, MOST_TRIGGERS, notATrigger } from './combined.trigger.js';
 import { cron, type CronOptions } from './cron.trigger.js';
 import { at } from './date.trigger.js';
 import { days, type DaysOptions } from './days.trigger.js';
@@ -100,8 +100,12 @@ function read(spec: unknown, where: string): Trigger {
 }
 
 function readAll(specs: unknown, where: string): Trigger[] {
-  if (Array.isArray(specs)) return specs.map((spec, place) => read(spec, `${where}[${place}]`));
-  throw new InvalidTriggerError(`${where}: expected a list of triggers, not ${shown(specs)}.`);
+  if (!Array.isArray(specs))
+    throw new InvalidTriggerError(`${where}: expected a list of triggers, not ${shown(specs)}.`);
+  if (specs.length > MOST_TRIGGERS) {
+    throw new InvalidTriggerError(`${where} has ${specs.length} triggers. Write at most ${MOST_TRIGGERS}.`);
+  }
+  return specs.map((spec, place) => read(spec, `${where}[${place}]`));
 }
 
 /** The part of a job that says when it runs. */

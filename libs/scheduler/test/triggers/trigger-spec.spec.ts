@@ -101,6 +101,11 @@ describe('a trigger as JSON', () => {
     expect(trigger.nextAfter(start)).toEqual(first);
   });
 
+  it('of more triggers than are combined is refused before they are read', () => {
+    const spec = { kind: 'anyOf', triggers: Array.from({ length: 200_000 }, () => ({ kind: 'nonsense' })) };
+    expect(() => parseTrigger(spec)).toThrow(/^trigger\.triggers has 200000 triggers\. Write at most 100/);
+  });
+
   it('nested without end is refused', () => {
     let spec: object = { kind: 'every', every: '1m' };
     for (let depth = 0; depth < 10_000; depth += 1) spec = { kind: 'within', trigger: spec };
