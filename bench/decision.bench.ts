@@ -24,7 +24,15 @@ function due(trigger: (place: number) => Trigger): () => void {
     return { ...row, trigger: JSON.parse(JSON.stringify(row.trigger)) as object };
   });
   let now = new Date(Math.max(...rows.map(({ nextRunAt }) => Number(nextRunAt))));
-  let jobs: JobSnapshot[] = rows.map((job) => ({ job, isDue: true, active: 0, queued: 0, pending: [] }));
+  let jobs: JobSnapshot[] = rows.map((job) => ({
+    job,
+    isDue: true,
+    active: 0,
+    stopping: 0,
+    queued: 0,
+    queuedFires: 0,
+    pending: [],
+  }));
   return () => {
     const context = {
       canRun: () => true,

@@ -1,24 +1,27 @@
-import { randomUUID } from 'node:crypto';
-
 import type {
   Decisions,
   JobAdvance,
+  JobCancel,
   JobQuarantine,
   JobSnapshot,
   NewExecution,
   PassSnapshot,
+  PendingExecution,
 } from '../store/job-store.js';
 import type { JobEntity } from '../store/job.entity.js';
 import { wakeAfterJitter } from '../triggers/jitter.js';
 import { nextFire } from '../triggers/misfire.js';
 import type { Trigger } from '../triggers/trigger.js';
-import { dueInstants, type MissedRange } from './due-instants.js';
+import { dueInstants, type DueInstants, type MissedRange } from './due-instants.js';
 import { describeError } from './json.js';
 import { checkRow } from './job-row.js';
-import { executorOf } from './job-settings.js';
+import { countMissed, fireRecord, missedRecords } from './new-records.js';
+import { Places } from './places.js';
 
 /** A run that starts later than this after its instant is a catch-up run. */
 const CATCH_UP_AFTER_MS = 60_000;
+/** An instant of `misfire: 'all'` that is looked at this much after its time is late. */
+const LATE_AFTER_MS = 1_000;
 /** How long a job waits whose queue is full. */
 const QUEUE_FULL_WAIT_MS = 1_000;
 
@@ -36,19 +39,22 @@ export interface DecideContext {
  * it throw is quarantined and the others go on.
  */
 export function decide({ now, jobs }: PassSnapshot, context: DecideContext): Decisions {
-  const decisions = jobs.toSorted(byUrgency).map((snapshot) => {
+  const decided = jobs.toSorted(byUrgency).map((snapshot) => {
+    const places = new Places(snapshot, context.slots);
     try {
-      return decideJob(snapshot, now, context);
+      return { places, ...decideJob(snapshot, places, now, context) };
     } catch (error) {
-      return { ...NOTHING, quarantine: quarantine(snapshot.job, error) };
+      return { places, ...NOTHING, quarantine: quarantine(snapshot.job, error) };
     }
   });
+  // a backfill takes what every job's schedule has left
+  const backfilled = decided.flatMap(({ places, backfill }) => places.claim(backfill));
   return {
-    records: decisions.flatMap(({ records }) => records),
-    advances: decisions.flatMap(({ advance }) => advance ?? []),
-    quarantines: decisions.flatMap(({ quarantine: each }) => each ?? []),
-    claims: decisions.flatMap(({ claims }) => claims),
-    cancels: decisions.flatMap(({ cancels }) => cancels),
+    records: decided.flatMap(({ records }) => records),
+    advances: decided.flatMap(({ advance }) => advance ?? []),
+    quarantines: decided.flatMap(({ quarantine: each }) => each ?? []),
+    claims: [...decided.flatMap(({ claims }) => claims), ...backfilled],
+    cancels: decided.flatMap(({ cancel }) => cancel ?? []),
   };
 }
 
@@ -61,153 +67,107 @@ interface JobDecision {
   advance: JobAdvance | null;
   quarantine: JobQuarantine | null;
   claims: string[];
-  cancels: string[];
+  cancel: JobCancel | null;
+  /** What waits of a backfill and has never started. */
+  backfill: PendingExecution[];
 }
-const NOTHING: JobDecision = { records: [], advance: null, quarantine: null, claims: [], cancels: [] };
+const NOTHING: JobDecision = { records: [], advance: null, quarantine: null, claims: [], cancel: null, backfill: [] };
 
-function decideJob(snapshot: JobSnapshot, now: Date, context: DecideContext): JobDecision {
-  if (!context.canRun(snapshot.job)) return NOTHING;
-  checkRow(snapshot.job);
-  const places = new Places(snapshot, context.slots);
-  const claims = snapshot.pending.filter((execution) => places.claim(execution.isReoffered)).map(({ id }) => id);
-  const decision: JobDecision = { ...NOTHING, records: [], claims };
-  if (!snapshot.isDue) return decision;
-  const trigger = context.triggerOf(snapshot.job);
-  return trigger === null ? decision : decideFires(snapshot.job, trigger, now, places, decision);
+function decideJob(snapshot: JobSnapshot, places: Places, now: Date, context: DecideContext): JobDecision {
+  const { job, isDue, pending } = snapshot;
+  if (!context.canRun(job)) return NOTHING;
+  checkRow(job);
+  const trigger = isDue ? context.triggerOf(job) : null;
+  const due = trigger === null ? null : dueInstants(job, trigger, now);
+  // before anything is claimed: it may be what a newer fire replaces
+  const cancel = due !== null && isReplacing(job, due, now) && places.room < 1 ? places.replace(REPLACED) : null;
+  const claims = places.claim(pending.filter((execution) => !isBackfill(execution)));
+  const decision = { ...NOTHING, claims, cancel, backfill: pending.filter(isBackfill) };
+  return trigger === null || due === null ? decision : { ...decision, ...decideFires(job, trigger, due, now, places) };
 }
 
-function decideFires(job: JobEntity, trigger: Trigger, now: Date, places: Places, decision: JobDecision): JobDecision {
-  const { missed, fires, first } = dueInstants(job, trigger, now);
-  if (missed !== null) decision.records.push(missedRecord(job, missed, lateReason(job, missed)));
-  const isBacklog = job.misfire === 'all' && fires.length > 1;
-  let decided = missed?.until ?? null;
-  let runs = 0;
-  for (const fire of fires) {
-    if (job.maxRuns !== null && job.runCount + runs >= job.maxRuns) break;
-    const place = places.forFire(isBacklog ? 'queue-all' : job.overlap);
-    if (place === 'wait') return { ...decision, advance: waitForRoom(job, fire, now, decided, runs) };
-    if (job.overlap === 'cancel-running' && place === 'pending' && places.isFull) decision.cancels = [job.uid];
-    const isCatchUp = missed !== null || fires.length > 1 || now.getTime() - fire.getTime() > CATCH_UP_AFTER_MS;
-    decision.records.push(fireRecord(job, fire, place, isCatchUp));
-    if (place !== 'skipped') runs += 1;
+function isBackfill({ kind, isReoffered }: PendingExecution): boolean {
+  return kind === 'backfill' && !isReoffered;
+}
+
+const REPLACED = "a newer fire of its job was due (overlap: 'cancel-running')";
+
+function isReplacing(job: JobEntity, { fires }: DueInstants, now: Date): boolean {
+  const hasRunsLeft = job.maxRuns === null || job.runCount < job.maxRuns;
+  return job.overlap === 'cancel-running' && fires.length > 0 && hasRunsLeft && !isBacklog(job, fires, now);
+}
+
+/** Late instants of `all` run, whatever runs already: they queue. */
+function isBacklog({ misfire, jitterMs }: JobEntity, fires: readonly Date[], now: Date): boolean {
+  const [first] = fires;
+  if (misfire !== 'all' || first === undefined) return false;
+  return fires.length > 1 || now.getTime() - first.getTime() >= jitterMs + LATE_AFTER_MS;
+}
+
+function decideFires(
+  job: JobEntity,
+  trigger: Trigger,
+  due: DueInstants,
+  now: Date,
+  places: Places,
+): Pick<JobDecision, 'records' | 'advance'> {
+  const { missed, fires, first } = due;
+  const isLate = isBacklog(job, fires, now);
+  // of several that are due at once the newest are left that have room
+  const replaced = isReplacing(job, due, now) ? fires.length - Math.max(1, places.room) : 0;
+  const records = missedRecords(job, missed, (range) => lateReason(job, range));
+  const counts: Counts = { runs: 0, missed: countMissed(missed), skipped: 0, queued: 0 };
+  let decided = missed.at(-1)?.until ?? null;
+  for (const [index, fire] of fires.entries()) {
+    if (job.maxRuns !== null && job.runCount + counts.runs >= job.maxRuns) break;
+    const place = index < replaced ? 'skipped' : places.forFire(isLate ? 'queue-all' : job.overlap);
+    if (place === 'wait') return { records, advance: waitForRoom(job, fire, now, decided, counts) };
+    const reason = place !== 'skipped' ? null : index < replaced ? REPLACED : overlapReason(job);
+    records.push(fireRecord(job, fire, { status: place, isCatchUp: isCatchUp(job, due, fire, now), reason }));
+    if (place === 'skipped') counts.skipped += 1;
+    else counts.runs += 1;
+    if (place === 'pending') counts.queued += 1;
     decided = fire;
   }
   const next = decided === null ? first : nextFire(trigger, decided);
-  return { ...decision, advance: advanceTo(job, trigger, next, decided, runs) };
+  return { records, advance: advanceTo(job, trigger, next, decided, counts) };
 }
 
-type Place = 'running' | 'pending' | 'skipped';
-
-/** The room a job has under `maxInstances`, its queue, and this node's free slots. */
-class Places {
-  #active: number;
-  #queued: number;
-  readonly #job: JobEntity;
-  readonly #executor: string;
-
-  constructor(
-    { job, active, queued }: JobSnapshot,
-    private readonly slots: Map<string, number>,
-  ) {
-    this.#job = job;
-    this.#active = active;
-    this.#queued = queued;
-    this.#executor = executorOf(job.capability);
-  }
-
-  get isFull(): boolean {
-    return this.#active >= this.#job.maxInstances;
-  }
-
-  /** What was claimed before already counts as active and needs a slot only. */
-  claim(isReoffered: boolean): boolean {
-    if ((!isReoffered && this.isFull) || !this.#takeSlot()) return false;
-    if (!isReoffered) {
-      this.#active += 1;
-      this.#queued -= 1;
-    }
-    return true;
-  }
-
-  /** `wait`: the queue is full, so the job itself waits. */
-  forFire(overlap: JobEntity['overlap']): Place | 'wait' {
-    if (this.#active + this.#queued < this.#job.maxInstances) return this.#start();
-    switch (overlap) {
-      case 'skip':
-        return 'skipped';
-      case 'queue-one':
-      case 'cancel-running':
-        return this.#queued === 0 ? this.#queue() : 'skipped';
-      case 'queue-all':
-        return this.#queued < this.#job.maxQueue ? this.#queue() : 'wait';
-    }
-  }
-
-  #start(): Place {
-    if (!this.#takeSlot()) return this.#queue();
-    this.#active += 1;
-    return 'running';
-  }
-
-  #queue(): Place {
-    this.#queued += 1;
-    return 'pending';
-  }
-
-  #takeSlot(): boolean {
-    const free = this.slots.get(this.#executor) ?? 0;
-    if (free <= 0) return false;
-    this.slots.set(this.#executor, free - 1);
-    return true;
-  }
+/** It stands for others that were missed, was due with others, or starts late. */
+function isCatchUp(job: JobEntity, { missed, fires }: DueInstants, fire: Date, now: Date): boolean {
+  const lateMs = now.getTime() - fire.getTime() - job.jitterMs;
+  const standsForOthers = job.misfire === 'coalesce' && missed.length > 0;
+  return standsForOthers || fires.length > 1 || lateMs > CATCH_UP_AFTER_MS || isBacklog(job, fires, now);
 }
 
-function fireRecord(job: JobEntity, scheduledAt: Date, place: Place, isCatchUp: boolean): NewExecution {
-  const reason =
-    place === 'skipped' ? `maxInstances: ${job.maxInstances} was reached (overlap: '${job.overlap}')` : null;
-  return { ...recordOf(job, scheduledAt), status: place, isCatchUp, reason };
+function overlapReason({ maxInstances, overlap }: JobEntity): string {
+  return `maxInstances: ${maxInstances} was reached (overlap: '${overlap}')`;
 }
 
-function lateReason(job: JobEntity, { count }: MissedRange): string {
-  const what = count === 1 ? 'its time had passed' : `${count > 1_000 ? 'more than 1,000' : count} instants had passed`;
-  return `${what} when the job could be looked at (misfire: '${job.misfire}')`;
+function lateReason({ misfire }: JobEntity, { count }: MissedRange): string {
+  const what = count === 1 ? 'too late to run' : `${count > 1_000 ? 'more than 1,000' : count} instants had passed`;
+  return `${what} when the job could be looked at (misfire: '${misfire}')`;
 }
 
-/** The ledger's line of instants that will not run. */
-export function missedRecord(job: JobEntity, { from, until, count }: MissedRange, reason: string): NewExecution {
-  const untilAt = count === 1 ? null : until;
-  return { ...recordOf(job, from), untilAt, instantCount: count, status: 'missed', reason };
-}
-
-/** Makes the ledger's line of one instant; its id is made here so that a lost answer can be looked up. */
-function recordOf(job: JobEntity, scheduledAt: Date) {
-  return {
-    id: randomUUID(),
-    jobUid: job.uid,
-    kind: 'schedule' as const,
-    scheduledAt,
-    untilAt: null,
-    instantCount: 1,
-    isCatchUp: false,
-  };
-}
+/** How many of the decided instants became what. */
+type Counts = Pick<JobAdvance, 'runs' | 'missed' | 'skipped' | 'queued'>;
 
 function advanceTo(
   job: JobEntity,
   trigger: Trigger,
   next: Date | null,
   decided: Date | null,
-  runs: number,
+  counts: Counts,
 ): JobAdvance {
-  const isOver = job.maxRuns !== null && job.runCount + runs >= job.maxRuns;
+  const isOver = job.maxRuns !== null && job.runCount + counts.runs >= job.maxRuns;
   const nextRunAt = isOver ? null : next;
   const wakeAt = wakeAfterJitter(trigger, job.uid, nextRunAt, job.jitterMs);
-  return { uid: job.uid, nextRunAt, wakeAt, lastInstant: decided, runs };
+  return { uid: job.uid, nextRunAt, wakeAt, lastInstant: decided, ...counts };
 }
 
-function waitForRoom(job: JobEntity, fire: Date, now: Date, decided: Date | null, runs: number): JobAdvance {
+function waitForRoom(job: JobEntity, fire: Date, now: Date, decided: Date | null, counts: Counts): JobAdvance {
   const wakeAt = new Date(now.getTime() + QUEUE_FULL_WAIT_MS);
-  return { uid: job.uid, nextRunAt: fire, wakeAt, lastInstant: decided, runs };
+  return { uid: job.uid, nextRunAt: fire, wakeAt, lastInstant: decided, ...counts };
 }
 
 function quarantine({ uid, id }: JobEntity, error: unknown): JobQuarantine {

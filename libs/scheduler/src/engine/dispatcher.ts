@@ -90,9 +90,6 @@ export class Dispatcher {
   abort(executionId: string, cause: AbortCause): void {
     for (const run of this.#runs.values()) if (run.execution.id === executionId) run.abort(cause);
   }
-  abortJob(uid: string, cause: AbortCause): void {
-    for (const run of this.#runs.values()) if (run.job.uid === uid) run.abort(cause);
-  }
   /** Runs that had started by `beforeMs` (monotonic) and are none of `mine`, by execution and epoch. */
   abortOthers(mine: readonly { executionId: string; leaseEpoch: number }[], beforeMs: number): void {
     const keys = new Set(mine.map(leaseKey));

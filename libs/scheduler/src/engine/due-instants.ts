@@ -2,8 +2,10 @@ import type { JobEntity } from '../store/job.entity.js';
 import { countBetween, nextFire } from '../triggers/misfire.js';
 import { InvalidTriggerError, type Trigger } from '../triggers/trigger.js';
 
-/** At most this many fires of one job are decided in one pass; the rest follows in the next. */
+/** About this many fires of one job are decided in one pass; the rest follows in the next. */
 export const MAX_FIRES_PER_PASS = 100;
+/** Up to so many missed instants have a record each; more of them share one. */
+export const MAX_RECORDED_SINGLY = 10;
 /** Missed instants are counted up to here; one more means "more than". */
 const MAX_COUNTED = 1_000;
 
@@ -15,7 +17,8 @@ export interface MissedRange {
   count: number;
 }
 export interface DueInstants {
-  missed: MissedRange | null;
+  /** In order. */
+  missed: MissedRange[];
   /** In order. */
   fires: Date[];
   /** The first instant that was not decided before; null: there is none. It lies ahead when nothing is due. */
@@ -25,18 +28,29 @@ export interface DueInstants {
 /** Which of a job's due instants run and which are missed, by its misfire policy. Pure. */
 export function dueInstants(job: JobEntity, trigger: Trigger, now: Date): DueInstants {
   const first = firstUndecided(job, trigger);
-  if (first === null || first > now) return { missed: null, fires: [], first };
+  if (first === null || first > now) return { missed: [], fires: [], first };
   const latest = latestDue(trigger, first, now);
-  const graceFrom = job.misfireGraceMs === null ? first : new Date(now.getTime() - job.misfireGraceMs);
-  const runsFrom = job.misfire === 'coalesce' ? latest : first;
-  const fires = firesFrom(trigger, later(runsFrom, graceFrom), first, latest);
+  const runsFrom = later(job.misfire === 'coalesce' ? latest : first, graceFrom(job, now) ?? first);
+  const fires = instantsFrom(trigger, runsFrom, first, latest, MAX_FIRES_PER_PASS);
   return { missed: missedBefore(trigger, first, fires[0] ?? null, latest), fires, first };
 }
 
+/** The same where nothing runs of what has passed. */
+export function passedInstants(job: JobEntity, trigger: Trigger, now: Date): Omit<DueInstants, 'fires'> {
+  const first = firstUndecided(job, trigger);
+  if (first === null || first > now) return { missed: [], first };
+  return { missed: missedBefore(trigger, first, null, latestDue(trigger, first, now)), first };
+}
+
 /** What was decided is never decided again, also when a clock or a hand set `next_run_at` back. */
-function firstUndecided(job: JobEntity, trigger: Trigger): Date | null {
+export function firstUndecided(job: JobEntity, trigger: Trigger): Date | null {
   if (job.nextRunAt === null || job.lastInstant === null || job.nextRunAt > job.lastInstant) return job.nextRunAt;
   return nextFire(trigger, job.lastInstant);
+}
+
+/** What is older is too late; null: nothing is. Nobody looks at an instant before its jitter is over. */
+function graceFrom({ misfireGraceMs, jitterMs }: JobEntity, now: Date): Date | null {
+  return misfireGraceMs === null ? null : new Date(now.getTime() - misfireGraceMs - jitterMs);
 }
 
 function latestDue(trigger: Trigger, first: Date, now: Date): Date {
@@ -49,22 +63,29 @@ function latestDue(trigger: Trigger, first: Date, now: Date): Date {
   );
 }
 
-/** `first` is an instant by what the row says, whatever the trigger thinks of it. */
-function firesFrom(trigger: Trigger, from: Date, first: Date, latest: Date): Date[] {
-  const fires: Date[] = [];
+/**
+ * At most `limit`, or one more when that is the last: it would be left alone, and alone it would pass for one on time.
+ * `first` is an instant by what the row says, whatever the trigger thinks of it.
+ */
+function instantsFrom(trigger: Trigger, from: Date, first: Date, latest: Date, limit: number): Date[] {
+  const instants: Date[] = [];
   let next = from <= first ? first : nextFire(trigger, justBefore(from));
-  while (next !== null && next <= latest && fires.length < MAX_FIRES_PER_PASS) {
-    fires.push(next);
+  while (next !== null && next <= latest && (instants.length < limit || next >= latest)) {
+    instants.push(next);
     next = next < latest ? nextFire(trigger, next) : null;
   }
-  return fires;
+  return instants;
 }
 
-function missedBefore(trigger: Trigger, first: Date, firstFire: Date | null, latest: Date): MissedRange | null {
-  if (firstFire !== null && firstFire <= first) return null;
+function missedBefore(trigger: Trigger, first: Date, firstFire: Date | null, latest: Date): MissedRange[] {
+  if (firstFire !== null && firstFire <= first) return [];
   const until = firstFire === null ? latest : (trigger.lastAtOrBefore(justBefore(firstFire), first) ?? first);
+  const few = instantsFrom(trigger, first, first, until, MAX_RECORDED_SINGLY);
+  if (few.at(-1)?.getTime() === until.getTime() && few.length <= MAX_RECORDED_SINGLY) {
+    return few.map((instant) => ({ from: instant, until: instant, count: 1 }));
+  }
   const { count, exceeded } = countBetween(trigger, first, until, MAX_COUNTED);
-  return { from: first, until, count: exceeded ? MAX_COUNTED + 1 : Math.max(1, count) };
+  return [{ from: first, until, count: exceeded ? MAX_COUNTED + 1 : Math.max(1, count) }];
 }
 
 function justBefore(instant: Date): Date {

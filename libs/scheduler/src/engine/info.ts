@@ -22,6 +22,14 @@ export interface JobInfo {
   /** The last scheduled instant that was decided. */
   lastRunAt: Date | null;
   runCount: number;
+  /** Instants recorded as missed. A range counts as its row says, so that above 1,000 in one range this is a lower bound. */
+  missedCount: number;
+  /** Fires that were skipped by the overlap policy. */
+  skippedCount: number;
+  /** Fires that had to wait: for room under `maxInstances`, or for a free slot. */
+  queuedCount: number;
+  /** Executions that `overlap: 'cancel-running'` cancelled or asked to stop. */
+  cancelledCount: number;
   data: unknown;
   settings: JobSettings;
   /** Options an operator changed on a declared job. */
@@ -69,6 +77,10 @@ export function jobInfo(job: JobEntity): JobInfo {
     nextRunAt: job.nextRunAt,
     lastRunAt: job.lastInstant,
     runCount: job.runCount,
+    missedCount: job.missedCount,
+    skippedCount: job.skippedCount,
+    queuedCount: job.queuedCount,
+    cancelledCount: job.cancelledCount,
     data: job.data,
     settings: settingsOf(job),
     overridden: job.overridden,

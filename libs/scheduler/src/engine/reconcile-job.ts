@@ -5,10 +5,10 @@ import { wakeAfterJitter } from '../triggers/jitter.js';
 import { nextFire } from '../triggers/misfire.js';
 import { parseTrigger } from '../triggers/trigger-spec.js';
 import type { Trigger } from '../triggers/trigger.js';
-import { missedRecord } from './decide.js';
-import { dueInstants, type DueInstants } from './due-instants.js';
+import { dueInstants, type DueInstants, type MissedRange } from './due-instants.js';
 import { hashOf, inWords, newJobRow, onlyInstant, rowWithoutTiming, triggerFor, type JobDraft } from './job-draft.js';
 import { describeError } from './json.js';
+import { countMissed, missedRecords } from './new-records.js';
 
 /** How late an instant may be that nodes were about to run when its schedule changed. */
 const ON_TIME_MS = 60_000;
@@ -72,7 +72,7 @@ function untimed(row: JobEntity, existing: JobEntity, now: Date, error: unknown)
   const broken = { ...row, ...quarantine(row.id, error), ...(existing.state === 'paused' && stateOf(existing)) };
   if (existing.codeHash === null && existing.stateReason === broken.stateReason) return null;
   const { missed } = dueOf(existing, now, NONE);
-  return { row: { ...broken, lastInstant: missed?.until ?? row.lastInstant }, records: lost(existing, missed) };
+  return { row: { ...broken, ...decided(row, missed) }, records: lost(existing, missed) };
 }
 
 /** Throws what the trigger throws. */
@@ -87,11 +87,15 @@ function timed(row: JobEntity, trigger: Trigger, existing: JobEntity, now: Date)
   }
   const onTime = isOver ? null : onTimeOf(existing, trigger, now);
   const { missed } = onTime ?? dueOf(existing, now, NONE);
-  const lastInstant = missed?.until ?? row.lastInstant;
-  const nextRunAt = isOver ? null : (onTime?.fire ?? firstAfter(trigger, now, lastInstant));
+  const done = decided(row, missed);
+  const nextRunAt = isOver ? null : (onTime?.fire ?? firstAfter(trigger, now, done.lastInstant));
   const wakeAt = onTime?.wakeAt ?? wakeAfter(nextRunAt);
-  const place = { lastInstant, nextRunAt, wakeAt };
+  const place = { ...done, nextRunAt, wakeAt };
   return { row: { ...row, ...words, ...stateAfter(existing, nextRunAt), ...place }, records: lost(existing, missed) };
+}
+
+function decided({ lastInstant, missedCount }: JobEntity, missed: readonly MissedRange[]) {
+  return { lastInstant: missed.at(-1)?.until ?? lastInstant, missedCount: missedCount + countMissed(missed) };
 }
 
 /** An unchanged schedule keeps its next run, and a job that is finished by it stays so. */
@@ -142,7 +146,7 @@ function onTimeOf(
 function dueOf(job: JobEntity, now: Date, misfireGraceMs: number): Pick<DueInstants, 'missed' | 'fires'> {
   try {
     const trigger = anchored(parseTrigger(job.trigger as object), job.anchor);
-    return dueInstants({ ...job, misfire: 'coalesce', misfireGraceMs }, trigger, now);
+    return dueInstants({ ...job, misfire: 'coalesce', misfireGraceMs, jitterMs: 0 }, trigger, now);
   } catch {
     return firstDueOf(job, now, misfireGraceMs);
   }
@@ -152,15 +156,14 @@ function dueOf(job: JobEntity, now: Date, misfireGraceMs: number): Pick<DueInsta
 function firstDueOf(job: JobEntity, now: Date, graceMs: number): Pick<DueInstants, 'missed' | 'fires'> {
   const { nextRunAt: first, lastInstant } = job;
   const isDue = first !== null && first <= now && !(lastInstant !== null && first <= lastInstant);
-  if (!isDue) return { missed: null, fires: [] };
-  if (now.getTime() - first.getTime() <= graceMs) return { missed: null, fires: [first] };
-  return { missed: { from: first, until: first, count: 1 }, fires: [] };
+  if (!isDue) return { missed: [], fires: [] };
+  if (now.getTime() - first.getTime() <= graceMs) return { missed: [], fires: [first] };
+  return { missed: [{ from: first, until: first, count: 1 }], fires: [] };
 }
 
-function lost(job: JobEntity, missed: DueInstants['missed']): NewExecution[] {
-  if (missed === null) return [];
+function lost(job: JobEntity, missed: readonly MissedRange[]): NewExecution[] {
   const why = job.state === 'active' ? 'its schedule was changed by a deploy' : `the job was ${job.state}`;
-  return [missedRecord(job, missed, why)];
+  return missedRecords(job, missed, () => why);
 }
 
 /** `jsonb` gives keys back in an order of its own. */

@@ -84,7 +84,7 @@ export class SchedulerEngine {
       alarm: this.#alarm,
       renewStaleLease: async () => this.#renewer?.renewIfStale(),
       canHear: () => this.#listener.canHear,
-      onDecided: (recorded, quarantined) => this.#tellDecided(recorded, quarantined),
+      onDecided: (decided, quarantined) => this.#tellDecided(decided, quarantined),
       onPass: (latenessMs) => this.#passed(latenessMs),
     });
     this.#reaper = new NodeReaper({ store, clock, leaseMs, onRescued: (rescued) => this.#rescued(rescued) });
@@ -114,7 +114,7 @@ export class SchedulerEngine {
     };
   }
 
-  /** Aborts a run of this process at once; one that runs elsewhere hears of its cancel with its node's next beat. */
+  /** Aborts a run of this process at once; the node of one that runs elsewhere hears of it by a notification. */
   cancel(executionId: string): void {
     this.#dispatcher.abort(executionId, 'cancelled');
   }
@@ -289,10 +289,11 @@ export class SchedulerEngine {
     this.wake();
   }
 
-  #tellDecided(recorded: readonly JobExecutionEntity[], quarantined: readonly JobEntity[]): void {
-    for (const execution of recorded) {
-      if (execution.status !== 'missed' && execution.status !== 'skipped') continue;
-      this.events.emit(`execution.${execution.status}`, { execution: executionInfo(execution) });
+  #tellDecided(decided: readonly JobExecutionEntity[], quarantined: readonly JobEntity[]): void {
+    for (const execution of decided) {
+      const { status } = execution;
+      if (status !== 'missed' && status !== 'skipped' && status !== 'cancelled') continue;
+      this.events.emit(`execution.${status}`, { execution: executionInfo(execution) });
     }
     for (const job of quarantined) this.events.emit('job.quarantined', { job: jobInfo(job) });
   }

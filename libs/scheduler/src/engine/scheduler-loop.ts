@@ -31,8 +31,8 @@ export interface LoopParts {
   renewStaleLease(): Promise<void>;
   /** Whether notifications arrive. */
   canHear(): boolean;
-  /** After a pass: rows that were recorded without being run, and jobs that were quarantined. */
-  onDecided(recorded: readonly JobExecutionEntity[], quarantined: readonly JobEntity[]): void;
+  /** After a pass: rows that were recorded, or that waited and were cancelled, and jobs that were quarantined. */
+  onDecided(decided: readonly JobExecutionEntity[], quarantined: readonly JobEntity[]): void;
   onPass(latenessMs: number | null): void;
 }
 
@@ -65,10 +65,13 @@ export class SchedulerLoop implements Service {
 
   /** Runs what is due; returns how many milliseconds nothing will be due. Whatever it throws, everything is still due. */
   async processJobs(): Promise<number> {
+    const { registry, store, session, dispatcher } = this.parts;
     const slots = this.#freeSlots();
-    const capabilities = this.parts.registry.capabilities([...slots.keys()]);
-    if (capabilities.length === 0) return PEEK_EVERY_MS;
-    const { now, nextAt } = await this.parts.store.peek(capabilities, this.#blockedNow());
+    const capabilities = registry.capabilities([...slots.keys()]);
+    // without a free slot it still has to hear what shall stop
+    if (capabilities.length === 0 && dispatcher.isIdle) return PEEK_EVERY_MS;
+    const { now, nextAt, stopping } = await store.peek(capabilities, this.#blockedNow(), session.incarnation);
+    for (const id of stopping) dispatcher.abort(id, 'cancelled');
     const idleMs = nextAt === null ? Infinity : nextAt.getTime() - now.getTime();
     const peekMs = this.parts.canHear() ? PEEK_EVERY_MS : PEEK_EVERY_DEAF_MS;
     if (idleMs > 0) return Math.min(idleMs, peekMs, this.#blockedMs());
@@ -95,7 +98,7 @@ export class SchedulerLoop implements Service {
     let seen: PassSnapshot | null = null;
     let decisions: Decisions | null = null;
     const request = { incarnation, nodeName: options.nodeName, capabilities, limit, blocked: this.#blockedNow() };
-    const { now, recorded, claimed, quarantined } = await store
+    const { now, recorded, claimed, cancelled, quarantined } = await store
       .pass(request, (snapshot) => {
         seen = snapshot;
         decisions = decide(snapshot, this.#deciding(slots));
@@ -104,8 +107,6 @@ export class SchedulerLoop implements Service {
       .catch((error: unknown) => this.#rememberLostPass(error));
     if (seen === null || decisions === null) return false;
     const jobs = jobsAfter(seen, decisions);
-    // before anything starts that is not meant
-    for (const uid of (decisions as Decisions).cancels) dispatcher.abortJob(uid, 'cancelled');
     const mine = [...recorded.filter(({ status }) => status === 'running'), ...claimed];
     for (const execution of mine) {
       const job = jobs.get(execution.jobUid);
@@ -114,7 +115,7 @@ export class SchedulerLoop implements Service {
     // room that came meanwhile is not in the snapshot
     if (this.#unblocks === unblocks) this.#blockUntaken(seen, claimed);
     this.parts.onPass(latenessMs(recorded, now));
-    this.parts.onDecided(recorded, quarantinedJobs(jobs, quarantined));
+    this.parts.onDecided([...recorded, ...cancelled], quarantinedJobs(jobs, quarantined));
     return recorded.length + claimed.length + quarantined.length + (decisions as Decisions).advances.length > 0;
   }
 

@@ -35,6 +35,22 @@ export function checkId(where: string, id: unknown): asserts id is string {
   throw new InvalidJobError(`${where}: the id is ${shown(id)}. Write a text.`);
 }
 
+export function checkUuid(where: string, name: string, value: unknown): asserts value is string {
+  if (typeof value === 'string' && isUuid(value)) return;
+  throw new InvalidJobError(`${where}: ${name} is ${shown(value)}. Give a UUID, e.g. of randomUUID().`);
+}
+
+export function checkTime(where: string, from: Date, to: Date): void {
+  for (const [name, value] of Object.entries({ from, to })) {
+    const complaint = isDate(value);
+    if (complaint !== null) throw new InvalidJobError(`${where}: ${name} is ${shown(value)}. ${complaint}`);
+  }
+  if (from <= to) return;
+  throw new InvalidJobError(
+    `${where}: from is ${from.toISOString()} and lies after to, ${to.toISOString()}. Give the earlier one first.`,
+  );
+}
+
 export function isUuid(id: string): boolean {
   return UUID.test(id);
 }

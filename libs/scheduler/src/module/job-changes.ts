@@ -1,5 +1,5 @@
-import { missedRecord } from '../engine/decide.js';
-import { dueInstants } from '../engine/due-instants.js';
+import { passedInstants } from '../engine/due-instants.js';
+import { countMissed, missedRecords } from '../engine/new-records.js';
 import type { JobChange } from '../store/job-store.js';
 import type { JobEntity } from '../store/job.entity.js';
 import { wakeAfterJitter } from '../triggers/jitter.js';
@@ -13,8 +13,8 @@ export function pausing(job: JobEntity, now: Date, note: Note): JobChange | null
 }
 
 /**
- * null: it was neither paused nor quarantined. What fell into the pause is recorded as one missed range, and the job
- * goes on after it; with `catchUp` it is left due, and the job's misfire policy decides.
+ * null: it was neither paused nor quarantined. What fell into the pause is recorded as missed, and the job goes on after
+ * it; with `catchUp` it is left due, and the job's misfire policy decides.
  */
 export function resuming(
   job: JobEntity,
@@ -27,17 +27,18 @@ export function resuming(
     const wakeAt = wakeAfterJitter(trigger, job.uid, job.nextRunAt, job.jitterMs);
     return { set: { ...inState('active', now, note), wakeAt } };
   }
-  // a negative grace: everything up to now is too late
-  const { missed, first } = dueInstants({ ...job, misfire: 'skip', misfireGraceMs: -1 }, trigger, now);
-  const nextRunAt = missed === null ? (first ?? firstEver(job, trigger, now)) : trigger.nextAfter(now);
+  const { missed, first } = passedInstants(job, trigger, now);
+  const last = missed.at(-1);
+  const nextRunAt = last === undefined ? (first ?? firstEver(job, trigger, now)) : nextFire(trigger, last.until);
   return {
     set: {
       ...inState(nextRunAt === null ? 'finished' : 'active', now, note),
       nextRunAt,
       wakeAt: wakeAfterJitter(trigger, job.uid, nextRunAt, job.jitterMs),
-      ...(missed === null ? {} : { lastInstant: missed.until }),
+      ...(last === undefined ? {} : { lastInstant: last.until }),
+      missedCount: job.missedCount + countMissed(missed),
     },
-    records: missed === null ? [] : [missedRecord(job, missed, `the job was ${job.state}`)],
+    records: missedRecords(job, missed, () => `the job was ${job.state}`),
   };
 }
 

@@ -3,22 +3,20 @@ import type { EngineEvents, SchedulerEvents } from '../engine/engine-events.js';
 import type { ExecutionInfo, JobInfo } from '../engine/info.js';
 import { OutageLines } from './outage-lines.js';
 import { auditLine } from './audit-lines.js';
+import { MissedLines } from './missed-lines.js';
 import type { QuietLogger } from './quiet-logger.js';
-
-const REPEAT_AFTER_MS = 60_000;
-/** How many lines a minute tell of missed fires: after an outage every job may have some. */
-const MISSED_LINES = 5;
 
 /** Turns what happens into log lines, for whoever reads them at three in the morning. */
 export class SchedulerLogger {
   readonly #outages: OutageLines;
-  #missedLines = { sinceMs: -Infinity, count: 0 };
+  readonly #missed: MissedLines;
 
   constructor(
     private readonly logger: QuietLogger,
-    private readonly clock: Clock,
+    clock: Clock,
     nodeName: string,
   ) {
+    this.#missed = new MissedLines(logger, clock);
     this.#outages = new OutageLines(logger, clock, nodeName);
   }
 
@@ -85,7 +83,10 @@ export class SchedulerLogger {
     events.on('execution.cancelled', ({ execution }) =>
       logger.log(`${ofJob(execution)} was cancelled${reasonOf(execution)}.`),
     );
-    events.on('execution.missed', ({ execution }) => this.#missedFires(execution));
+    events.on('execution.missed', ({ execution }) => {
+      this.#outages.missed(execution.instantCount);
+      this.#missed.add(execution);
+    });
     events.on('execution.started', ({ execution }) => {
       if (execution.isCatchUp) this.#outages.caughtUp();
     });
@@ -106,18 +107,6 @@ export class SchedulerLogger {
     );
     events.on('execution.rescued', (rescued) => logger.warn(rescuedLine(rescued)));
     events.on('audit.repaired', (repaired) => logger.warn(auditLine(repaired)));
-  }
-
-  #missedFires(execution: ExecutionInfo): void {
-    const nowMs = this.clock.monotonicMs();
-    this.#outages.missed(execution.instantCount);
-    const lines = this.#missedLines;
-    if (nowMs - lines.sinceMs >= REPEAT_AFTER_MS) Object.assign(lines, { sinceMs: nowMs, count: 0 });
-    lines.count += 1;
-    if (lines.count > MISSED_LINES) this.logger.debug(missedLine(execution));
-    else this.logger.warn(missedLine(execution));
-    if (lines.count === MISSED_LINES)
-      this.logger.warn('Further missed fires of this minute are told at the level debug.');
   }
 
   #changed({ to }: SchedulerEvents['scheduler.state']): void {
@@ -147,16 +136,6 @@ function rescuedLine({ executionId, jobId, node, status, reason }: SchedulerEven
 
 function releasedLine({ execution, availableAt }: SchedulerEvents['execution.released']): string {
   return `${ofJob(execution)} is handed over${reasonOf(execution)}. It may be run again from ${availableAt.toISOString()} on; no attempt is spent.`;
-}
-
-function missedLine(execution: ExecutionInfo): string {
-  const { jobId, scheduledAt, untilAt, instantCount } = execution;
-  const count = instantCount > 1_000 ? 'more than 1,000 fires' : `${instantCount} fires`;
-  const what =
-    untilAt === null
-      ? `its fire of ${scheduledAt.toISOString()}`
-      : `${count}, from ${scheduledAt.toISOString()} to ${untilAt.toISOString()}`;
-  return `Job "${jobId}" missed ${what}${reasonOf(execution)}.`;
 }
 
 function named(job: JobInfo): string {

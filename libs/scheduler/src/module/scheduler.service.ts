@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
+import { backfilledInstants } from '../engine/backfill.js';
 import type { SchedulerEvents, SchedulerState } from '../engine/engine-events.js';
 import { executionInfo, jobInfo, type ExecutionInfo, type JobInfo } from '../engine/info.js';
 import { newJobRow } from '../engine/job-draft.js';
@@ -22,6 +23,8 @@ import {
   checkJobFilter,
   isCount,
   isOneOf,
+  checkTime,
+  checkUuid,
   isUuid,
   type CallOptions,
 } from './call-arguments.js';
@@ -160,14 +163,42 @@ export class SchedulerService {
     checkCallOptions('runJob', options, ['data', 'executionId']);
     const { manager, executionId = randomUUID(), data } = options;
     checkData('runJob', data);
-    if (typeof executionId !== 'string' || !isUuid(executionId)) {
-      throw new InvalidJobError(`runJob: executionId is ${shown(executionId)}. Give a UUID, e.g. of randomUUID().`);
-    }
+    checkUuid('runJob', 'executionId', executionId);
     const store = await this.runtime.store();
     const wanted = { id: executionId, data: data === undefined ? null : { value: data }, reason: noteOf(options) };
     const execution = await store.addManualExecution(id, wanted, { manager });
     if (manager === undefined) this.runtime.wake();
     return executionInfo(execution);
+  }
+
+  /**
+   * Runs the job once for each instant of its schedule from `from` to `to`, both included, whether it ran for them before
+   * or not. These runs start where the schedule and runs by hand leave room, in the order of their instants, on nodes that
+   * have the handler; also of a job that is paused. They do not count for `maxRuns`. Resolves with how many were submitted
+   * (at most 10,000 a call), not with their end.
+   * @param options `batchId`, a UUID: a repeated call with the same one submits nothing more and resolves with the same.
+   * Rejects with `InvalidJobError` unless the schedule has come past `to`, with `BackfillConflictError` for the `batchId` of
+   * another job, and with `JobNotFoundError`.
+   */
+  async backfill(
+    id: string,
+    from: Date,
+    to: Date,
+    options: CallOptions & { batchId?: string } = {},
+  ): Promise<{ submitted: number }> {
+    checkId('backfill', id);
+    checkTime('backfill', from, to);
+    checkCallOptions('backfill', options, ['batchId']);
+    const { manager, batchId = randomUUID() } = options;
+    checkUuid('backfill', 'batchId', batchId);
+    const time = { from: new Date(from), to: new Date(to) };
+    const store = await this.runtime.store();
+    const plan = (job: JobEntity, now: Date): Date[] =>
+      backfilledInstants(job, this.#triggerOf('backfill', job), time, now);
+    const wanted = { batchId: batchId.toLowerCase(), reason: noteOf(options), plan };
+    const submitted = await store.addBackfill(id, wanted, { manager });
+    if (manager === undefined) this.runtime.wake();
+    return { submitted };
   }
 
   async getJob(id: string): Promise<JobInfo | null> {
@@ -219,7 +250,8 @@ export class SchedulerService {
 
   /**
    * An execution that waits is cancelled at once; one that runs is asked to stop through `context.signal`, on another
-   * node within a quarter of `leaseMs`. One that has ended stays as it is. Rejects with `ExecutionNotFoundError`.
+   * node as soon as that one is notified, or else within a quarter of `leaseMs`. One that has ended stays as it is.
+   * Rejects with `ExecutionNotFoundError`.
    */
   async cancelExecution(id: string, options: CallOptions = {}): Promise<void> {
     checkId('cancelExecution', id);
@@ -227,16 +259,8 @@ export class SchedulerService {
     const { manager } = options;
     const store = await this.runtime.store();
     if (!isUuid(id)) throw new ExecutionNotFoundError(id);
-    await store.cancelExecution(id, noteOf(options), { manager });
+    await store.cancelExecution(id, noteOf(options) ?? 'cancelExecution was called', { manager });
     if (manager === undefined) this.runtime.cancel(id);
-  }
-
-  #triggerOf(where: string, job: JobEntity): Trigger {
-    const trigger = this.runtime.registry.triggerOf(job);
-    if (trigger !== null) return trigger;
-    throw new InvalidJobError(
-      `${where}: "${job.id}" follows a trigger that is only in the code of another version. Call it in a process that has it.`,
-    );
   }
 
   async #change(
@@ -257,6 +281,15 @@ export class SchedulerService {
       { manager },
     );
     return this.#changed(row, isChanged ? event : null, { manager });
+  }
+
+  /** The trigger of a job, computed by this process. */
+  #triggerOf(where: string, job: JobEntity): Trigger {
+    const trigger = this.runtime.registry.triggerOf(job);
+    if (trigger !== null) return trigger;
+    throw new InvalidJobError(
+      `${where}: "${job.id}" follows a trigger that is only in the code of another version. Call it in a process that has it.`,
+    );
   }
 
   /** What a caller's transaction may still take back is not announced. */

@@ -72,7 +72,7 @@ function decodeValue({ type, isArray, isNullable }: EntityColumn, value: unknown
   if (value === null || value === undefined) return type === 'text' && !isArray && !isNullable ? '' : null;
   if (isArray || type === 'jsonb') return typeof value === 'string' ? JSON.parse(value) : value;
   if (type === 'timestamptz') return decodeInstant(value);
-  if (type === 'int' || type === 'double precision') return Number(value);
+  if (type === 'int' || type === 'bigint' || type === 'double precision') return Number(value);
   if (type === 'boolean') return decodeBoolean(value);
   return asText(value);
 }
@@ -81,7 +81,7 @@ export function decodeInstant(value: unknown): Date {
   return new Date(Math.round(Number(value)));
 }
 
-/** Text as it is; a uuid or a bigint that a parser of the application made something of, by its own idea of text. */
+/** Text as it is; a uuid that a parser of the application made something of, by its own idea of text. */
 export function asText(value: unknown): string {
   return typeof value === 'string' ? value : (value as { toString(): string }).toString();
 }

@@ -71,6 +71,18 @@ export class ExecutionConflictError extends Error {
   }
 }
 
+export class BackfillConflictError extends Error {
+  override readonly name = 'BackfillConflictError';
+
+  constructor(
+    readonly batchId: string,
+    /** Whose it is. */
+    readonly jobId: string,
+  ) {
+    super(`The batch "${batchId}" belongs to job "${jobId}". Give each backfill a batchId of its own.`);
+  }
+}
+
 /** The `manager` of a call is in no transaction, or on another database. Nothing was written. */
 export class CallerTransactionError extends Error {
   override readonly name = 'CallerTransactionError';

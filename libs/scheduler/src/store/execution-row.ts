@@ -1,4 +1,4 @@
-import { ExecutionConflictError } from './errors.js';
+import { BackfillConflictError, ExecutionConflictError } from './errors.js';
 import { type ErrorRecord, JobExecutionEntity } from './job-execution.entity.js';
 import type { JobEntity } from './job.entity.js';
 import type { NewExecution } from './job-store.js';
@@ -66,6 +66,23 @@ export function newExecutionRow(
     logs: [],
     data: job.data ?? null,
   } satisfies { [K in keyof Required<JobExecutionEntity>]: JobExecutionEntity[K] });
+}
+
+/** What a person asked to be run for an instant that has passed. */
+export function newBackfillRow(
+  job: JobEntity,
+  { batchId, ...given }: Pick<NewExecution, 'id' | 'scheduledAt' | 'reason'> & { batchId: string },
+  now: Date,
+): JobExecutionEntity {
+  const record = { ...given, jobUid: job.uid, untilAt: null, instantCount: 1, isCatchUp: true } as const;
+  const row = newExecutionRow(job, { ...record, kind: 'backfill', status: 'pending' }, null, now);
+  return Object.assign(row, { batchId });
+}
+
+/** The same batch again is the same call again, unless it is another job's. */
+export function submittedOf(batch: { jobId: string; submitted: number }, batchId: string, jobId: string): number {
+  if (batch.jobId === jobId) return batch.submitted;
+  throw new BackfillConflictError(batchId, batch.jobId);
 }
 
 /** The same id again is the same call again, unless it is an execution of something else. */

@@ -1,12 +1,15 @@
+import { randomUUID } from 'node:crypto';
+
 import { decodeRow, isStorable, selectList } from './entity-rows.js';
 import { ExecutionNotFoundError, JobNotFoundError } from './errors.js';
-import { checkOwn, newExecutionRow } from './execution-row.js';
+import { checkOwn, newBackfillRow, newExecutionRow, submittedOf } from './execution-row.js';
 import { JobExecutionEntity } from './job-execution.entity.js';
-import type { NewExecution, NewManualExecution } from './job-store.js';
+import type { NewBackfill, NewExecution, NewManualExecution } from './job-store.js';
 import { databaseNow, insertExecutions } from './job-writes.js';
 import { JobEntity } from './job.entity.js';
 import type { Query } from './lease.js';
 import { notify } from './notifications.js';
+import { insertBackfill, readBatch } from './statements/insert-backfill.js';
 import type { Tables } from './tables.js';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -40,6 +43,28 @@ export async function addManualExecution(
   const found = inserted ?? (await readExecution(query, tables, id));
   if (!found) throw new ExecutionNotFoundError(id);
   return checkOwn(found, jobId);
+}
+
+/** Like a manual run: it keeps the job, and passes go on. The first undecided instant only moves on meanwhile. */
+export async function addBackfill(
+  query: Query,
+  tables: Tables,
+  jobId: string,
+  { batchId, reason, plan }: NewBackfill,
+): Promise<number> {
+  const existing = await readBatch(query, tables, batchId, jobId);
+  if (existing) return submittedOf(existing, batchId, jobId);
+  const job = await readKept(query, tables, jobId);
+  const now = await databaseNow(query);
+  const instants = plan(structuredClone(job), now);
+  const [first] = instants;
+  if (first === undefined) return 0;
+  const ids = instants.map(() => randomUUID());
+  const row = newBackfillRow(job, { id: ids[0] ?? '', batchId, scheduledAt: first, reason }, now);
+  const inserted = await insertBackfill(query, tables, row, { ids, instants });
+  if (inserted > 0) await notify(query, tables);
+  const batch = await readBatch(query, tables, batchId, jobId);
+  return batch ? submittedOf(batch, batchId, jobId) : inserted;
 }
 
 /** A job that stays until this transaction is over. A pass takes a lock that does not mind this one. */

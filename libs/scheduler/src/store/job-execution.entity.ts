@@ -31,6 +31,12 @@ export interface ProgressRecord {
 @Index('job_execution_fire', ['jobUid', 'scheduledAt'], { unique: true, where: `kind = 'schedule'` })
 @Index('job_execution_batch', ['batchId', 'scheduledAt'], { unique: true, where: `kind = 'backfill'` })
 @Index('job_execution_pending', ['capability', 'availableAt'], { where: `status = 'pending'` })
+@Index('job_execution_waiting', ['capability', 'availableAt'], {
+  where: `status = 'pending' AND (kind <> 'backfill' OR lease_epoch > 0)`,
+})
+@Index('job_execution_backfill', ['jobUid', 'scheduledAt'], {
+  where: `status = 'pending' AND kind = 'backfill' AND lease_epoch = 0`,
+})
 @Index('job_execution_active', ['jobUid'], { where: `status IN ('pending', 'running')` })
 @Index('job_execution_owner', ['owner'], { where: 'owner IS NOT NULL' })
 @Index('job_execution_finished', ['status', 'finishedAt'])

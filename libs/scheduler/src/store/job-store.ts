@@ -1,18 +1,14 @@
 import type { AuditReport, Finding, Repaired } from './audit-finding.js';
 import type { DeclaredJob, SyncInput, SyncResult } from './declared-job.js';
-import type {
-  JobExecutionEntity,
-  ErrorRecord,
-  ExecutionKind,
-  ExecutionStatus,
-  ProgressRecord,
-} from './job-execution.entity.js';
+import type { Decisions, NewExecution, PassRequest, PassResult, PassSnapshot, Peek } from './decisions.js';
+import type { JobExecutionEntity, ErrorRecord, ExecutionStatus, ProgressRecord } from './job-execution.entity.js';
 import type { ExecutionFilter, ExecutionWithAttempts, JobFilter, Page } from './job-queries.js';
 import type { JobEntity } from './job.entity.js';
 
 export type { AuditReport, Finding, FindingKind, Repaired } from './audit-finding.js';
 
 export type * from './declared-job.js';
+export type * from './decisions.js';
 export type * from './job-queries.js';
 
 /** What a caller's transaction must be able to do; TypeORM's `EntityManager` fits. */
@@ -22,91 +18,6 @@ export interface TransactionHandle {
 export interface StoreCall {
   /** Write inside this transaction. Refused outside a transaction and on another database. */
   manager?: TransactionHandle | undefined;
-}
-
-// ───────────────────────────── one pass
-
-export interface PassRequest {
-  /** Becomes the owner of what is claimed. */
-  incarnation: string;
-  nodeName: string;
-  /** Only jobs with one of these are looked at. */
-  capabilities: readonly string[];
-  /** At most this many due jobs, and as many whose executions wait, are locked. */
-  limit: number;
-  /** uids of jobs whose pending executions had no room a moment ago. */
-  blocked: readonly string[];
-}
-export interface PendingExecution {
-  id: string;
-  /** Was claimed before and still counts as active: it needs no room. */
-  isReoffered: boolean;
-}
-/** A job that this transaction has locked, and what is active of it now. */
-export interface JobSnapshot {
-  job: JobEntity;
-  isDue: boolean;
-  /** Running, or waiting after a first claim. */
-  active: number;
-  /** Waiting for a first claim. */
-  queued: number;
-  /** Pending and available, highest priority first, oldest first; at most `limit`. */
-  pending: readonly PendingExecution[];
-}
-export interface PassSnapshot {
-  /** The database's clock. */
-  now: Date;
-  jobs: readonly JobSnapshot[];
-}
-/** A new row of the ledger. What it does not say is copied from its job. */
-export interface NewExecution {
-  id: string;
-  jobUid: string;
-  kind: ExecutionKind;
-  scheduledAt: Date;
-  untilAt: Date | null;
-  instantCount: number;
-  isCatchUp: boolean;
-  /** `running`: claimed by this pass. */
-  status: Extract<ExecutionStatus, 'pending' | 'running' | 'missed' | 'skipped'>;
-  reason: string | null;
-}
-/** Moves a job past the instants that were decided. */
-export interface JobAdvance {
-  uid: string;
-  nextRunAt: Date | null;
-  wakeAt: Date | null;
-  lastInstant: Date | null;
-  /** How many of the decided instants count as runs. */
-  runs: number;
-}
-/** Takes a job out of the schedule, with its place in it. Nothing else of its row is written: it may be what is wrong. */
-export interface JobQuarantine {
-  uid: string;
-  reason: string;
-}
-export interface Decisions {
-  records: readonly NewExecution[];
-  advances: readonly JobAdvance[];
-  quarantines: readonly JobQuarantine[];
-  /** Ids of pending executions to claim. */
-  claims: readonly string[];
-  /** uids of jobs whose running executions shall be asked to stop. */
-  cancels: readonly string[];
-}
-export interface PassResult {
-  now: Date;
-  /** Rows that were written with their present values, in the order of `records`; an instant that was already recorded is not among them. */
-  recorded: JobExecutionEntity[];
-  /** Pending executions that are now this node's. */
-  claimed: JobExecutionEntity[];
-  /** Active jobs that were decided so, or of which the store could not write what was decided. */
-  quarantined: JobQuarantine[];
-}
-export interface Peek {
-  now: Date;
-  /** When the next job or pending execution that this node can run is due; null: nothing in sight. */
-  nextAt: Date | null;
 }
 
 // ───────────────────────────── outcomes
@@ -186,6 +97,12 @@ export interface NewManualExecution {
   data: { value: unknown } | null;
   reason: string | null;
 }
+export interface NewBackfill {
+  batchId: string;
+  reason: string | null;
+  /** The instants, from the job's row and the database's clock; each once. */
+  plan(job: JobEntity, now: Date): readonly Date[];
+}
 
 /**
  * Where jobs live. Every call ends: it answers, or rejects within the store's call timeout with
@@ -207,8 +124,8 @@ export interface JobStore {
    */
   listen(onWake: () => void, signal: AbortSignal): Promise<void>;
 
-  /** Writes nothing and locks nothing. */
-  peek(capabilities: readonly string[], blocked: readonly string[]): Promise<Peek>;
+  /** Writes nothing and locks nothing. `incarnation`: who asks; without it nobody is told to stop. */
+  peek(capabilities: readonly string[], blocked: readonly string[], incarnation?: string): Promise<Peek>;
   /**
    * One transaction: lock what is due, snapshot, `decide`, record, advance, claim. Nothing of it happened when it
    * rejects, except with `PassUnresolvedError`: then call `resolve` before the next pass.
@@ -256,6 +173,12 @@ export interface JobStore {
    * rejects with `ExecutionConflictError`. Waits for no pass, and holds none up.
    */
   addManualExecution(jobId: string, execution: NewManualExecution, call?: StoreCall): Promise<JobExecutionEntity>;
+  /**
+   * Pending executions of the kind `backfill`, due now, all or none. Returns how many the batch has: the same batch again
+   * writes nothing, and rejects with `BackfillConflictError` for another job. Rejects with what the plan throws, and with
+   * `JobNotFoundError`. Waits for no pass, and holds none up.
+   */
+  addBackfill(jobId: string, backfill: NewBackfill, call?: StoreCall): Promise<number>;
   /** Pending: cancelled at once. Running: its node is asked to stop. Otherwise nothing. Rejects with `ExecutionNotFoundError`. */
   cancelExecution(id: string, reason: string | null, call?: StoreCall): Promise<JobExecutionEntity>;
 

@@ -56,18 +56,20 @@ async function insertJobs(query: Query, tables: Tables, jobs: readonly JobEntity
   return await writeJobs(query, tables, jobs, 'ON CONFLICT (id) DO NOTHING');
 }
 
+const COUNTERS = ['missed_count', 'skipped_count', 'queued_count', 'cancelled_count'];
+
 /**
- * The new row in place of the old. It is still the same job: its instants and what is active of it stay its own, and
- * the last decided instant never goes back.
+ * The new row in place of the old. It is still the same job: its instants, what is counted and what is active of it stay
+ * its own; the last decided instant and the count of missed ones never go back.
  */
 export async function upsertJobs(query: Query, tables: Tables, jobs: readonly JobEntity[]): Promise<JobEntity[]> {
-  const own = new Set(['id', 'uid', 'created_at', 'last_instant', 'version']);
+  const own = new Set(['id', 'uid', 'created_at', 'last_instant', 'version', ...COUNTERS]);
+  const growing = ['last_instant', 'missed_count'].map((name) => `${name} = greatest(j.${name}, excluded.${name})`);
   const set = columnsOf(JobEntity)
     .filter(({ name }) => !own.has(name))
     .map(({ name }) => `"${name}" = excluded."${name}"`)
     .join(', ');
-  const conflict = `ON CONFLICT (id) DO UPDATE SET ${set}, version = j.version + 1,
-    last_instant = greatest(j.last_instant, excluded.last_instant)`;
+  const conflict = `ON CONFLICT (id) DO UPDATE SET ${set}, ${growing.join(', ')}, version = j.version + 1`;
   const written = await writeJobs(query, tables, jobs, conflict);
   await moveWaiting(query, tables, written);
   return written;

@@ -130,6 +130,21 @@ export class JobEntity {
   @Column({ name: 'max_runs', type: 'int', nullable: true })
   maxRuns!: number | null;
 
+  /** Instants recorded as missed, a range as its row says. */
+  @Column({ name: 'missed_count', type: 'bigint', default: 0 })
+  missedCount!: number;
+
+  @Column({ name: 'skipped_count', type: 'bigint', default: 0 })
+  skippedCount!: number;
+
+  /** Fires that had to wait. */
+  @Column({ name: 'queued_count', type: 'bigint', default: 0 })
+  queuedCount!: number;
+
+  /** Executions that a newer fire cancelled or asked to stop. */
+  @Column({ name: 'cancelled_count', type: 'bigint', default: 0 })
+  cancelledCount!: number;
+
   @Column({ name: 'consecutive_failures', type: 'int' })
   consecutiveFailures!: number;
 

@@ -8,6 +8,7 @@ import type {
   JobChange,
   JobFilter,
   JobStore,
+  NewBackfill,
   NewManualExecution,
   NodeRegistration,
   OutcomeRecord,
@@ -74,12 +75,14 @@ export class MemoryJobStore implements JobStore {
     });
   }
 
-  async peek(capabilities: readonly string[], blocked: readonly string[]) {
-    return this.#read((data, now) => passes.peekAt(data, capabilities, blocked, now));
+  async peek(capabilities: readonly string[], blocked: readonly string[], incarnation?: string) {
+    return this.#read((data, now) => passes.peekAt(data, { capabilities, blocked, incarnation }, now));
   }
 
   async pass(request: PassRequest, decide: (snapshot: PassSnapshot) => Decisions) {
-    return this.#write((data, now) => passes.runPass(data, request, decide, now));
+    const { isHeardElsewhere, ...result } = this.#write((data, now) => passes.runPass(data, request, decide, now));
+    if (isHeardElsewhere) this.#tell();
+    return result;
   }
 
   async resolve(incarnation: string, _jobs: readonly string[]) {
@@ -140,9 +143,14 @@ export class MemoryJobStore implements JobStore {
     return this.#announce((data, now) => jobs.addManualExecution(data, jobId, execution, now));
   }
 
+  async addBackfill(jobId: string, backfill: NewBackfill, call?: StoreCall) {
+    refuseManager(call);
+    return this.#announce((data, now) => jobs.addBackfill(data, jobId, backfill, now));
+  }
+
   async cancelExecution(id: string, reason: string | null, call?: StoreCall) {
     refuseManager(call);
-    return this.#write((data, now) => jobs.cancelExecution(data, id, reason, now));
+    return this.#announce((data, now) => jobs.cancelExecution(data, id, reason, now));
   }
 
   async getJob(id: string) {
@@ -192,8 +200,12 @@ export class MemoryJobStore implements JobStore {
       () => this.#read(work),
       () => (isChanged = true),
     );
-    if (isChanged) for (const listener of this.#listeners) listener();
+    if (isChanged) this.#tell();
     return answer;
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
   }
 }
 

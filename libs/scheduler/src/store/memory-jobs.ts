@@ -1,17 +1,21 @@
+import { randomUUID } from 'node:crypto';
+
 import { ExecutionNotFoundError, JobConflictError } from './errors.js';
-import { checkOwn, newExecutionRow } from './execution-row.js';
+import { checkOwn, newBackfillRow, newExecutionRow, submittedOf } from './execution-row.js';
 import type { JobDefinitionEntity } from './job-definition.entity.js';
 import type {
   ConflictRule,
   DeclaredJob,
   JobChange,
   JobStore,
+  NewBackfill,
   NewExecution,
   NewManualExecution,
   SyncResult,
 } from './job-store.js';
 import { throughJson, type ExecutionRow, type JobRow, type MemoryData, type NodeRow } from './memory-data.js';
 import { isLeaseOver } from './memory-nodes.js';
+import { cancelPending } from './memory-outcomes.js';
 import { later } from './memory-pass.js';
 
 type Reconcile = Parameters<JobStore['syncJobs']>[1];
@@ -91,6 +95,22 @@ export function addManualExecution(
   return data.putExecution(given ? { ...row, data: given.value } : row);
 }
 
+export function addBackfill(
+  data: MemoryData,
+  jobId: string,
+  { batchId, reason, plan }: NewBackfill,
+  now: Date,
+): number {
+  const batch = data.executions().filter((row) => row.batchId === batchId);
+  if (batch[0]) return submittedOf({ jobId: batch[0].jobId, submitted: batch.length }, batchId, jobId);
+  const job = data.jobOrThrow(jobId);
+  const instants = plan(structuredClone(job), new Date(now));
+  for (const scheduledAt of instants) {
+    data.putExecution(newBackfillRow(job, { id: randomUUID(), batchId, scheduledAt, reason }, now));
+  }
+  return instants.length;
+}
+
 export function cancelExecution(data: MemoryData, id: string, reason: string | null, now: Date): ExecutionRow {
   const row = data.execution(id);
   if (!row) throw new ExecutionNotFoundError(id);
@@ -99,13 +119,18 @@ export function cancelExecution(data: MemoryData, id: string, reason: string | n
   return data.putExecution({ ...row, cancelRequestedAt: now, reason: reason ?? row.reason });
 }
 
-/** The new row in place of the old: still the same job, so its instants and what is active of it stay its own. */
+/** The new row in place of the old: still the same job, so its instants, what is counted and what is active stay its own. */
 function edit(data: MemoryData, existing: JobRow, row: JobRow): JobRow {
+  const { missedCount, skippedCount, queuedCount, cancelledCount } = existing;
   const edited = data.putJob({
     ...row,
     id: existing.id,
     uid: existing.uid,
     createdAt: existing.createdAt,
+    missedCount: Math.max(missedCount, row.missedCount),
+    skippedCount,
+    queuedCount,
+    cancelledCount,
     lastInstant: later(existing.lastInstant, row.lastInstant),
     version: existing.version + 1,
   });
@@ -126,10 +151,6 @@ function insertUnclaimed(data: MemoryData, job: JobRow, execution: NewExecution,
     throw new Error('A change of a job cannot claim an execution. Record it as pending.');
   }
   return data.insertExecution(newExecutionRow(job, { ...execution, jobUid: job.uid }, null, now));
-}
-
-function cancelPending(data: MemoryData, row: ExecutionRow, reason: string | null, now: Date): ExecutionRow {
-  return data.putExecution({ ...row, status: 'cancelled', finishedAt: now, reason: reason ?? row.reason });
 }
 
 /** The latest first seen among this version and those of the live nodes. */

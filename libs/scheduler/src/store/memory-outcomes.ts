@@ -28,6 +28,11 @@ export function saveProgress(
   if (row && isRunningUnder(row, entry.leaseEpoch)) data.putExecution({ ...row, progress: entry.progress });
 }
 
+/** What waits ends before it has run. */
+export function cancelPending(data: MemoryData, row: ExecutionRow, reason: string | null, now: Date): ExecutionRow {
+  return data.putExecution({ ...row, status: 'cancelled', finishedAt: now, reason: reason ?? row.reason });
+}
+
 /** Keeps an attempt that did not end its execution. */
 export function keepAttempt(data: MemoryData, row: ExecutionRow, error: ErrorRecord | null, now: Date): void {
   const attempt = {

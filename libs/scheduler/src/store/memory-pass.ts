@@ -1,8 +1,24 @@
 import { newExecutionRow } from './execution-row.js';
-import type { Decisions, JobAdvance, JobSnapshot, PassRequest, PassResult, PassSnapshot, Peek } from './job-store.js';
+import type {
+  Decisions,
+  JobAdvance,
+  JobCancel,
+  JobSnapshot,
+  PassRequest,
+  PassResult,
+  PassSnapshot,
+  Peek,
+} from './job-store.js';
 import type { ExecutionRow, JobRow, MemoryData } from './memory-data.js';
+import { cancelPending } from './memory-outcomes.js';
 
-export function peekAt(data: MemoryData, capabilities: readonly string[], blocked: readonly string[], now: Date): Peek {
+interface PeekRequest {
+  capabilities: readonly string[];
+  blocked: readonly string[];
+  incarnation: string | undefined;
+}
+
+export function peekAt(data: MemoryData, { capabilities, blocked, incarnation }: PeekRequest, now: Date): Peek {
   const wakes = data
     .jobs()
     .filter((job) => job.state === 'active' && capabilities.includes(job.capability))
@@ -12,26 +28,35 @@ export function peekAt(data: MemoryData, capabilities: readonly string[], blocke
     .filter((row) => isOffered(data, row) && capabilities.includes(row.capability) && !blocked.includes(row.jobUid));
   const times = [...wakes, ...pending.map((row) => row.availableAt)].map((at) => at.getTime());
   const next = times.reduce((least, at) => Math.min(least, at), Infinity);
-  return { now, nextAt: next === Infinity ? null : new Date(next) };
+  const mine = incarnation === undefined ? [] : data.ownedBy(incarnation);
+  const stopping = mine.filter((row) => row.cancelRequestedAt !== null).map(({ id }) => id);
+  return { now, nextAt: next === Infinity ? null : new Date(next), stopping };
 }
 
+/** `isHeardElsewhere`: something of another node was asked to stop. */
 export function runPass(
   data: MemoryData,
   request: PassRequest,
   decide: (snapshot: PassSnapshot) => Decisions,
   now: Date,
-): PassResult {
+): PassResult & { isHeardElsewhere: boolean } {
   const jobs = lockedJobs(data, request, now).map((job) => snapshotOf(data, job, request.limit, now));
   const decisions = decide(structuredClone({ now, jobs }));
-  for (const uid of decisions.cancels) requestCancel(data, uid, now);
+  const stopped = decisions.cancels.flatMap((cancel) => makeRoom(data, cancel, now));
+  const cancelled = stopped.filter(({ status }) => status === 'cancelled');
+  const asked = stopped.filter(({ status }) => status === 'running');
   const claimed = decisions.claims.flatMap((id) => claim(data, request, id, now));
   const recorded = record(data, request, decisions, now);
-  for (const advance of decisions.advances) advanceJob(data, advance, now);
+  for (const advance of decisions.advances) {
+    const count = stopped.filter(({ jobUid }) => jobUid === advance.uid).length;
+    advanceJob(data, advance, count, now);
+  }
   const quarantined = decisions.quarantines.filter(({ uid, reason }) => quarantineJob(data, uid, reason, now));
-  return { now, recorded, claimed, quarantined };
+  const isHeardElsewhere = asked.some(({ owner }) => owner !== request.incarnation);
+  return { now, recorded, claimed, cancelled, quarantined, isHeardElsewhere };
 }
 
-/** The jobs that are due, soonest first, then the ones whose executions wait. */
+/** The jobs that are due, soonest first, then the ones whose executions wait, then those that have only a backfill. */
 function lockedJobs(data: MemoryData, request: PassRequest, now: Date): JobRow[] {
   const due = data
     .jobs()
@@ -42,7 +67,7 @@ function lockedJobs(data: MemoryData, request: PassRequest, now: Date): JobRow[]
     .active()
     .filter((row) => isAvailable(data, row, now) && request.capabilities.includes(row.capability))
     .filter((row) => !request.blocked.includes(row.jobUid))
-    .sort((a, b) => a.availableAt.getTime() - b.availableAt.getTime())
+    .sort((a, b) => lastIfBackfill(a, b) || a.availableAt.getTime() - b.availableAt.getTime())
     .flatMap((row) => data.jobByUid(row.jobUid) ?? []);
   const others = [...new Set(waiting)].filter((job) => !due.includes(job)).slice(0, request.limit);
   return [...due, ...others];
@@ -55,8 +80,10 @@ function snapshotOf(data: MemoryData, job: JobRow, limit: number, now: Date): Jo
     job,
     isDue: isDue(job, now),
     active: rows.filter((row) => row.status === 'running' || row.leaseEpoch > 0).length,
+    stopping: rows.filter((row) => row.status === 'running' && row.cancelRequestedAt !== null).length,
     queued: rows.filter((row) => row.leaseEpoch === 0 && row.kind !== 'backfill').length,
-    pending: pending.slice(0, limit).map((row) => ({ id: row.id, isReoffered: row.leaseEpoch > 0 })),
+    queuedFires: rows.filter((row) => row.leaseEpoch === 0 && row.kind === 'schedule').length,
+    pending: pending.slice(0, limit).map(({ id, kind, leaseEpoch }) => ({ id, kind, isReoffered: leaseEpoch > 0 })),
   };
 }
 
@@ -68,7 +95,7 @@ function isDue(job: JobRow, now: Date): boolean {
 function isOffered(data: MemoryData, row: ExecutionRow): boolean {
   const job = data.jobByUid(row.jobUid);
   if (row.status !== 'pending' || !job) return false;
-  return row.kind === 'manual' || job.state === 'active' || job.state === 'finished';
+  return row.kind !== 'schedule' || job.state === 'active' || job.state === 'finished';
 }
 
 function isAvailable(data: MemoryData, row: ExecutionRow, now: Date): boolean {
@@ -78,16 +105,37 @@ function isAvailable(data: MemoryData, row: ExecutionRow, now: Date): boolean {
 function byPriorityThenAge(a: ExecutionRow, b: ExecutionRow): number {
   return (
     Number(b.leaseEpoch > 0) - Number(a.leaseEpoch > 0) ||
+    lastIfBackfill(a, b) ||
     b.priority - a.priority ||
-    a.availableAt.getTime() - b.availableAt.getTime() ||
+    (isBackfill(a) ? 0 : a.availableAt.getTime() - b.availableAt.getTime()) ||
     a.scheduledAt.getTime() - b.scheduledAt.getTime()
   );
 }
 
-function requestCancel(data: MemoryData, jobUid: string, now: Date): void {
-  for (const row of data.active(jobUid)) {
-    if (row.status === 'running' && !row.cancelRequestedAt) data.putExecution({ ...row, cancelRequestedAt: now });
-  }
+function lastIfBackfill(a: ExecutionRow, b: ExecutionRow): number {
+  return Number(isBackfill(a)) - Number(isBackfill(b));
+}
+
+/** Nobody has claimed it. */
+function isBackfill({ kind, leaseEpoch }: ExecutionRow): boolean {
+  return kind === 'backfill' && leaseEpoch === 0;
+}
+
+/** Returns what was cancelled, and what was asked to stop. */
+function makeRoom(data: MemoryData, { uid, active, reason }: JobCancel, now: Date): ExecutionRow[] {
+  const rows = data.active(uid);
+  const waiting = rows.filter((row) => row.leaseEpoch === 0 && row.kind === 'schedule');
+  const oldest = rows.filter((row) => row.leaseEpoch > 0 && row.cancelRequestedAt === null).sort(byAge);
+  return [...waiting, ...oldest.slice(0, active)].map((row) =>
+    row.status === 'pending'
+      ? cancelPending(data, row, reason, now)
+      : data.putExecution({ ...row, cancelRequestedAt: now, reason }),
+  );
+}
+
+function byAge(a: ExecutionRow, b: ExecutionRow): number {
+  const startOf = (row: ExecutionRow): number => row.startedAt?.getTime() ?? 0;
+  return startOf(a) - startOf(b) || a.scheduledAt.getTime() - b.scheduledAt.getTime() || (a.id < b.id ? -1 : 1);
 }
 
 function record(data: MemoryData, request: PassRequest, decisions: Decisions, now: Date): ExecutionRow[] {
@@ -122,7 +170,7 @@ function assertRegistered(data: MemoryData, incarnation: string): void {
   throw new Error(`The incarnation "${incarnation}" is not registered and can claim nothing. Call registerNode first.`);
 }
 
-function advanceJob(data: MemoryData, advance: JobAdvance, now: Date): void {
+function advanceJob(data: MemoryData, advance: JobAdvance, cancelled: number, now: Date): void {
   const job = data.jobByUid(advance.uid);
   // A job that was paused or quarantined keeps its place, whatever was decided.
   if (job?.state !== 'active') return;
@@ -134,6 +182,10 @@ function advanceJob(data: MemoryData, advance: JobAdvance, now: Date): void {
     wakeAt: advance.wakeAt,
     lastInstant: later(job.lastInstant, advance.lastInstant),
     runCount: job.runCount + advance.runs,
+    missedCount: job.missedCount + advance.missed,
+    skippedCount: job.skippedCount + advance.skipped,
+    queuedCount: job.queuedCount + advance.queued,
+    cancelledCount: job.cancelledCount + cancelled,
   });
 }
 

@@ -2,13 +2,21 @@ import type { ConnectionKeeper, Transaction } from './connection-keeper.js';
 import { isUnwritable, Outage } from './database-errors.js';
 import { JobStoreUnavailableError, PassUnresolvedError } from './errors.js';
 import { newExecutionRow } from './execution-row.js';
-import type { Decisions, JobQuarantine, JobSnapshot, PassRequest, PassResult, PassSnapshot } from './job-store.js';
+import type {
+  Decisions,
+  JobCancel,
+  JobQuarantine,
+  JobSnapshot,
+  PassRequest,
+  PassResult,
+  PassSnapshot,
+} from './job-store.js';
 import type { JobEntity } from './job.entity.js';
 import { notify } from './notifications.js';
 import { lockDueJobs, lockJobsOfWaiting } from './statements/lock-jobs.js';
 import { readActive } from './statements/read-active.js';
 import { recordAndClaim } from './statements/record-and-claim.js';
-import { requestCancels } from './statements/request-cancels.js';
+import { requestCancels, type Cancels } from './statements/request-cancels.js';
 import type { Tables } from './tables.js';
 
 type Decide = (snapshot: PassSnapshot) => Decisions;
@@ -45,7 +53,7 @@ export class Pass {
         const decisions = this.decide(snapshot);
         if (isEmpty(decisions)) {
           transaction.nothingToCommit();
-          return { now: transaction.now, recorded: [], claimed: [], quarantined: [] };
+          return { now: transaction.now, ...nothingWritten() };
         }
         const written = await writeIn(transaction)(snapshot, decisions);
         return { now: transaction.now, ...written };
@@ -64,35 +72,44 @@ export class Pass {
     if (jobs.length === 0) return { now, jobs: [] };
     const uids = jobs.map(({ uid }) => uid);
     const active = await readActive(query, this.tables, uids, this.request.limit);
-    const none = { active: 0, queued: 0, pending: [] };
+    const none = { active: 0, stopping: 0, queued: 0, queuedFires: 0, pending: [] };
     return { now, jobs: jobs.map((job) => ({ job, isDue: isDue.has(job.uid), ...(active.get(job.uid) ?? none) })) };
   }
 
   async #write({ query, now }: Transaction, given: PassSnapshot, decisions: Decisions): Promise<Written> {
     const jobs = new Map(given.jobs.map(({ job }) => [job.uid, job]));
-    // Before anything is claimed: what starts now is not what shall stop.
-    if (decisions.cancels.length > 0) {
-      const flagged = await requestCancels(query, this.tables, decisions.cancels, now);
-      if (flagged > 0) await notify(query, this.tables);
-    }
     const { records, advances, quarantines, claims } = decisions;
+    // Before anything is claimed: what starts now is not what shall stop.
+    const { cancelled, asked } = await this.#cancel({ query, now }, decisions.cancels);
+    const counts = countsOf([...cancelled, ...asked]);
+    const counted = advances.map((advance) => ({ ...advance, cancelled: counts.get(advance.uid) ?? 0 }));
     const rows = records.map((record) => newExecutionRow(jobOf(jobs, record.jobUid), record, this.request, now));
-    const writes = { rows, advances, quarantines, claims, claim: this.request, now };
+    const writes = { rows, advances: counted, quarantines, claims, claim: this.request, now };
     const quarantined = quarantines.filter(({ uid }) => jobOf(jobs, uid).state === 'active');
-    return { ...(await recordAndClaim(query, this.tables, writes)), quarantined };
+    const written = await recordAndClaim(query, this.tables, writes);
+    return { ...written, cancelled, quarantined };
+  }
+
+  /** Others that run what was asked to stop look now; this node does anyway. */
+  async #cancel({ query, now }: Pick<Transaction, 'query' | 'now'>, cancels: readonly JobCancel[]): Promise<Cancels> {
+    if (cancels.length === 0) return { cancelled: [], asked: [] };
+    const done = await requestCancels(query, this.tables, cancels, now);
+    if (done.asked.some(({ owner }) => owner !== this.request.incarnation)) await notify(query, this.tables);
+    return done;
   }
 
   /** Job by job, each behind a savepoint; the one that cannot be written is quarantined. */
   async #writeSingly(transaction: Transaction, given: PassSnapshot, decisions: Decisions): Promise<Written> {
     const { query } = transaction;
-    const all: Written = { recorded: [], claimed: [], quarantined: [] };
+    const all: Written = nothingWritten();
     for (const each of given.jobs) {
       await query('SAVEPOINT vigil_job');
       try {
-        const { recorded, claimed, quarantined } = await this.#write(transaction, given, decisionsOf(each, decisions));
-        all.recorded.push(...recorded);
-        all.claimed.push(...claimed);
-        all.quarantined.push(...quarantined);
+        const written = await this.#write(transaction, given, decisionsOf(each, decisions));
+        all.recorded.push(...written.recorded);
+        all.claimed.push(...written.claimed);
+        all.cancelled.push(...written.cancelled);
+        all.quarantined.push(...written.quarantined);
       } catch (error) {
         if (error instanceof Outage || !isUnwritable(error)) throw error;
         await query('ROLLBACK TO SAVEPOINT vigil_job');
@@ -108,8 +125,18 @@ export class Pass {
 
 const NOTHING: Decisions = { records: [], advances: [], quarantines: [], claims: [], cancels: [] };
 
+function nothingWritten(): Written {
+  return { recorded: [], claimed: [], cancelled: [], quarantined: [] };
+}
+
 function isEmpty(decisions: Decisions): boolean {
   return Object.values(decisions).every((list: readonly unknown[]) => list.length === 0);
+}
+
+function countsOf(rows: readonly { jobUid: string }[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { jobUid } of rows) counts.set(jobUid, (counts.get(jobUid) ?? 0) + 1);
+  return counts;
 }
 
 function jobOf(jobs: ReadonlyMap<string, JobEntity>, uid: string): JobEntity {
@@ -125,7 +152,7 @@ function decisionsOf({ job, pending }: JobSnapshot, decisions: Decisions): Decis
     advances: decisions.advances.filter(({ uid }) => uid === job.uid),
     quarantines: decisions.quarantines.filter(({ uid }) => uid === job.uid),
     claims: decisions.claims.filter((id) => waiting.has(id)),
-    cancels: decisions.cancels.filter((uid) => uid === job.uid),
+    cancels: decisions.cancels.filter(({ uid }) => uid === job.uid),
   };
 }
 

@@ -5,7 +5,7 @@ import { ConnectionKeeper } from './connection-keeper.js';
 import { syncJobs, undeclaredJobs } from './declared-jobs.js';
 import { decodeRow, selectList } from './entity-rows.js';
 import { JobStoreConfigurationError } from './errors.js';
-import { addManualExecution, cancelExecution } from './execution-writes.js';
+import { addBackfill, addManualExecution, cancelExecution } from './execution-writes.js';
 import { readExecutionPage, readExecutionWithAttempts, readJobPage } from './history.js';
 import { JobExecutionEntity } from './job-execution.entity.js';
 import type {
@@ -15,6 +15,7 @@ import type {
   JobChange,
   JobFilter,
   JobStore,
+  NewBackfill,
   NewManualExecution,
   NodeRegistration,
   OutcomeRecord,
@@ -85,8 +86,8 @@ export class TypeOrmJobStore implements JobStore {
     await this.#notifications.listen(onWake, signal);
   }
 
-  async peek(capabilities: readonly string[], blocked: readonly string[]) {
-    return await this.#read((query) => peek(query, this.#tables, capabilities, blocked));
+  async peek(capabilities: readonly string[], blocked: readonly string[], incarnation?: string) {
+    return await this.#read((query) => peek(query, this.#tables, capabilities, blocked, incarnation ?? null));
   }
 
   async pass(request: PassRequest, decide: ConstructorParameters<typeof Pass>[3]) {
@@ -147,6 +148,10 @@ export class TypeOrmJobStore implements JobStore {
 
   async addManualExecution(jobId: string, execution: NewManualExecution, call?: StoreCall) {
     return await this.#write(call, (query) => addManualExecution(query, this.#tables, jobId, execution));
+  }
+
+  async addBackfill(jobId: string, backfill: NewBackfill, call?: StoreCall) {
+    return await this.#write(call, (query) => addBackfill(query, this.#tables, jobId, backfill));
   }
 
   async cancelExecution(id: string, reason: string | null, call?: StoreCall) {

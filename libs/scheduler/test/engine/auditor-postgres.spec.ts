@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { SchedulerEvents } from '../../src/engine/engine-events.js';
 import type { JobStore, NodeRegistration, PassSnapshot } from '../../src/store/job-store.js';
 import {
+  advanceOf,
   aJob,
   aNode as aRegistration,
   aPass,
@@ -95,7 +96,7 @@ function busily({ jobs }: PassSnapshot): ReturnType<typeof decisions> {
     records: due.map((job, index) => recordFor(job, { status: index % 2 === 0 ? 'running' : 'pending' })),
     advances: due.map((job) => {
       const nextRunAt = plus(job.nextRunAt ?? PAST, 1_000);
-      return { uid: job.uid, nextRunAt, wakeAt: nextRunAt, lastInstant: job.nextRunAt, runs: 1 };
+      return advanceOf(job, { nextRunAt });
     }),
     claims: jobs.flatMap(({ pending }) => pending.map(({ id }) => id)),
   });

@@ -162,7 +162,8 @@ describe('A job', () => {
     const { items } = await node.store.getExecutions({ jobId: 'job' });
     expect(items.map(({ execution }) => execution).reverse()).toMatchObject([
       { status: 'succeeded', scheduledAt: new Date('2026-01-01T00:05:00Z') },
-      { status: 'missed', scheduledAt: new Date('2026-01-01T00:10:00Z'), untilAt: new Date('2026-01-01T00:15:00Z') },
+      { status: 'missed', scheduledAt: new Date('2026-01-01T00:10:00Z') },
+      { status: 'missed', scheduledAt: new Date('2026-01-01T00:15:00Z') },
       { status: 'succeeded', scheduledAt: new Date('2026-01-01T00:20:00Z') },
       { status: 'succeeded', scheduledAt: new Date('2026-01-01T00:25:00Z') },
     ]);

@@ -209,6 +209,7 @@ describe('a scheduler', () => {
     expect(await ledger(second)).toEqual([
       { at: '00:10:00', status: 'succeeded' },
       { at: '00:20:00', status: 'missed' },
+      { at: '00:30:00', status: 'missed' },
       { at: '00:40:00', status: 'succeeded' },
     ]);
     await stop(second);

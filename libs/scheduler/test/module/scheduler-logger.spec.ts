@@ -93,11 +93,14 @@ describe('An outage', () => {
   });
 
   it('after which every job has missed something fills no log', async () => {
-    for (let job = 0; job < 1_000; job += 1) events.emit('execution.missed', { execution });
+    for (let job = 0; job < 1_000; job += 1)
+      events.emit('execution.missed', { execution: { ...execution, jobId: `job-${job}` } });
+    await clock.advance(0);
     expect(logs.messages('warn')).toHaveLength(6);
     expect(logs.messages('warn').at(-1)).toBe('Further missed fires of this minute are told at the level debug.');
     await clock.advance(60_000);
     events.emit('execution.missed', { execution });
+    await clock.advance(0);
     expect(logs.messages('warn')).toHaveLength(7);
   });
 
@@ -247,8 +250,20 @@ describe('A line', () => {
     ],
     ['of a timeout', () => events.emit('execution.timed-out', { execution }), 'warn', /took longer than its timeoutMs/],
     ['of what is given up', () => events.emit('execution.abandoned', { execution }), 'error', /will not be run again/],
-  ])('%s is for people', (_, happens, level, message) => {
+    [
+      'of a few instants of one job that were missed together',
+      () => {
+        for (const minute of [1, 2, 3]) {
+          const scheduledAt = new Date(Date.UTC(2026, 0, 1, 10, minute));
+          events.emit('execution.missed', { execution: { ...execution, scheduledAt, reason: 'too late' } });
+        }
+      },
+      'warn',
+      'Job "report" missed 3 fires, from 2026-01-01T10:01:00.000Z to 2026-01-01T10:03:00.000Z: too late.',
+    ],
+  ])('%s is for people', async (_, happens, level, message) => {
     happens();
+    await clock.advance(0);
     expect(logs.messages(level)).toEqual([typeof message === 'string' ? message : expect.stringMatching(message)]);
     expect(logs.lines).toHaveLength(1);
   });

@@ -55,6 +55,10 @@ const JOB = {
   priority: 0,
   tags: [],
   runCount: 0,
+  missedCount: 0,
+  skippedCount: 0,
+  queuedCount: 0,
+  cancelledCount: 0,
   maxRuns: null,
   consecutiveFailures: 0,
   pauseAfterFailures: null,
@@ -106,7 +110,8 @@ export function recordFor(job: JobEntity, overrides: Partial<NewExecution> = {})
 /** To an instant that is far away, unless told otherwise. */
 export function advanceOf(job: JobEntity, overrides: Partial<JobAdvance> = {}): JobAdvance {
   const nextRunAt = overrides.nextRunAt === undefined ? FAR_FUTURE : overrides.nextRunAt;
-  return { uid: job.uid, nextRunAt, wakeAt: nextRunAt, lastInstant: job.nextRunAt, runs: 1, ...overrides };
+  const counts = { runs: 1, missed: 0, skipped: 0, queued: 0 };
+  return { uid: job.uid, nextRunAt, wakeAt: nextRunAt, lastInstant: job.nextRunAt, ...counts, ...overrides };
 }
 
 /** `succeeded`, by the owner that holds it now. */

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe } from 'vitest';
 
 import type { JobStore } from '../../src/store/job-store.js';
+import { backfillPromises } from './contract/backfill.promises.js';
 import { concurrencyPromises } from './contract/concurrency.promises.js';
 import { declaredJobPromises } from './contract/declared-jobs.promises.js';
 import { executionPromises } from './contract/executions.promises.js';
@@ -11,6 +12,7 @@ import { nodePromises } from './contract/nodes.promises.js';
 import { outcomePromises } from './contract/outcomes.promises.js';
 import { passPromises } from './contract/pass.promises.js';
 import { pendingPromises } from './contract/pending.promises.js';
+import { roomPromises } from './contract/room.promises.js';
 import { SCHEDULER_NAME, type Fixture } from './contract/fixture.js';
 
 export interface StoreUnderTest {
@@ -51,6 +53,8 @@ export function describeJobStore(name: string, make: () => Promise<StoreUnderTes
       lifePromises,
       passPromises,
       pendingPromises,
+      backfillPromises,
+      roomPromises,
       concurrencyPromises,
       outcomePromises,
       nodePromises,

@@ -2,9 +2,22 @@ import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { FlakyProxy } from '../../../testing/src/proxy/flaky-proxy.js';
+import type { NodeRegistration } from '../../src/store/job-store.js';
 import type { JobEntity } from '../../src/store/job.entity.js';
 import type { TypeOrmJobStore } from '../../src/store/typeorm-job.store.js';
-import { aJob, aNode, aPass, claimAll, decideAll, decisions, FAR_FUTURE, HOUR, outcomeOf, plus } from './builders.js';
+import {
+  aJob,
+  aNode,
+  aPass,
+  claimAll,
+  decideAll,
+  decisions,
+  FAR_FUTURE,
+  HOUR,
+  outcomeOf,
+  plus,
+  recordFor,
+} from './builders.js';
 import { added, idsOf, registered, running, seen, statusOf, waiting } from './contract/fixture.js';
 import { Cleanup, serverUrl, sql } from './typeorm-store.support.js';
 
@@ -85,15 +98,22 @@ describe('a pass', () => {
     expect(idsOf(await seen(store, node)).sort()).toEqual(['sound', 'spoilt']);
   });
 
-  it('asks what runs to stop without waiting for a row that is just ending', async () => {
-    const { node, job, execution } = await running(store);
+  it('asks what runs to stop without waiting for a row that is just ending, and nobody else in its place', async () => {
+    const node = await registered(store);
+    const [job] = await added(store, aJob({ maxInstances: 2 }));
+    const begin = async (instant: number) => {
+      const record = recordFor(job!, { scheduledAt: new Date(instant) });
+      return (await store.pass(aPass(node), () => decisions({ records: [record] }))).recorded[0]!;
+    };
+    const [oldest, other] = [await begin(1), await begin(2)];
     const ending = await somebody();
     await ending.query('BEGIN');
-    await ending.query(`SELECT 1 FROM "${schema}".job_execution WHERE id = $1 FOR UPDATE`, [execution.id]);
-    await store.changeJob(job.id, () => ({ set: { nextRunAt: new Date(0), wakeAt: new Date(0) } }));
-    await store.pass(aPass(node), ({ jobs }) => decisions({ cancels: jobs.map((each) => each.job.uid) }));
+    await ending.query(`SELECT 1 FROM "${schema}".job_execution WHERE id = $1 FOR UPDATE`, [oldest.id]);
+    const cancels = [{ uid: job!.uid, active: 1, reason: 'a newer one' }];
+    await store.pass(aPass(node), () => decisions({ cancels }));
     await ending.query('ROLLBACK');
-    expect((await store.getExecution(execution.id))!.execution.cancelRequestedAt).toBeNull();
+    for (const { id } of [oldest, other])
+      expect((await store.getExecution(id))!.execution.cancelRequestedAt).toBeNull();
   });
 });
 
@@ -217,6 +237,10 @@ describe('others are woken', () => {
     expect(await notifies(() => told.changeJob('a', () => ({ set: { priority: 1 } })))).toBe(1);
     const byHand = { id: aNode().incarnation, data: null, reason: null };
     expect(await notifies(() => told.addManualExecution('a', byHand))).toBe(1);
+    const plan = (): Date[] => [new Date(1), new Date(2)];
+    const backfill = { batchId: aNode().incarnation, reason: null, plan };
+    expect(await notifies(() => told.addBackfill('a', backfill))).toBe(1);
+    expect(await notifies(() => told.addBackfill('a', backfill))).toBe(0);
   });
 
   it('through the connection on which they listen, before it says anything else', async () => {
@@ -237,6 +261,17 @@ describe('others are woken', () => {
   it('by nothing that they look at in time by themselves', async () => {
     expect(await notifies(() => added(told, aJob({ nextRunAt: plus(new Date(), HOUR) })))).toBe(0);
     expect(await notifies(() => told.changeJob('report', () => ({ set: { priority: 1 } })))).toBe(0);
+  });
+
+  it('by a pass only when it asks another node to stop something', async () => {
+    const { node, job } = await running(store);
+    const asking = (by: NodeRegistration) =>
+      told.pass(aPass(by), () => decisions({ cancels: [{ uid: job.uid, active: 1, reason: 'a newer one' }] }));
+    expect(await notifies(() => asking(node))).toBe(0);
+    await sql(`UPDATE "${schema}".job_execution SET cancel_requested_at = NULL`);
+    const other = await registered(store);
+    expect(await notifies(() => asking(other))).toBe(1);
+    expect(await notifies(() => asking(other))).toBe(0);
   });
 
   it('neither by a pass nor by an outcome', async () => {

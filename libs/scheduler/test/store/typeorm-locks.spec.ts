@@ -103,6 +103,23 @@ it('progress that cannot be stored is dropped, and the others are saved', async 
   expect(await executionOf(store, execution.id)).toMatchObject({ progress: { fraction: 0.5 } });
 });
 
+it('a backfill waits for no pass, and holds none up', async () => {
+  const node = await registered(store);
+  await added(store, aJob({ id: 'other', nextRunAt: FAR_FUTURE }), aJob());
+  const plan = (): Date[] => [new Date(1), new Date(2)];
+  const backfill = () => ({ batchId: randomUUID(), reason: null, plan });
+  const locked = await somebody(`SELECT 1 FROM "${schema}".job FOR NO KEY UPDATE`);
+  expect(await store.addBackfill('report', backfill())).toBe(2);
+  await locked.query('ROLLBACK');
+
+  const application = await somebody('SELECT 1');
+  const manager = { query: async (text: string, values?: unknown[]) => (await application.query(text, values)).rows };
+  expect(await store.addBackfill('report', backfill(), { manager })).toBe(2);
+  expect((await store.pass(aPass(node), decideAll)).recorded).toMatchObject([{ jobId: 'report' }]);
+  await application.query('ROLLBACK');
+  expect((await store.getExecutions({ status: 'pending' })).items).toHaveLength(2);
+});
+
 describe('a manual run while its job is removed', () => {
   const byHand = () => ({ id: randomUUID(), data: null, reason: null });
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { inspect } from 'node:util';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
@@ -5,7 +6,9 @@ import { DataSource } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { JobStoreConfigurationError, JobStoreUnavailableError } from '../../src/store/errors.js';
+import { migrations } from '../../src/store/migrations/index.js';
 import { storeEntities } from '../../src/store/store-entities.js';
+import { aJob } from './builders.js';
 import { Cleanup, aStore, serverUrl, sql } from './typeorm-store.support.js';
 
 let cleanup: Cleanup;
@@ -34,7 +37,7 @@ describe('the schema', () => {
     const stores = Array.from({ length: 8 }, () => cleanup.store(schema));
     await Promise.all(stores.map((store) => store.open('default')));
     expect(await sql(`SELECT name FROM "${schema}".scheduler`)).toEqual([{ name: 'default' }]);
-    expect(await sql(`SELECT count(*)::int AS n FROM "${schema}".migrations`)).toEqual([{ n: 1 }]);
+    expect(await sql(`SELECT count(*)::int AS n FROM "${schema}".migrations`)).toEqual([{ n: migrations.length }]);
   });
 
   it('does not differ from the entities', async () => {
@@ -43,6 +46,33 @@ describe('the schema', () => {
     cleanup.add(await dataSource.initialize(), (each) => each.destroy());
     const { upQueries } = await dataSource.driver.createSchemaBuilder().log();
     expect(upQueries.map(({ query }) => query)).toEqual([]);
+  });
+
+  it('of older code is brought up to date with the rows in it, and older code goes on working', async () => {
+    const store = await cleanup.openStore(schema);
+    await store.addJobs(() => [aJob({ runCount: 7 })], 'error');
+    await store.close();
+    await sql(`ALTER TABLE "${schema}".job DROP COLUMN missed_count, DROP COLUMN skipped_count, DROP COLUMN queued_count,
+        DROP COLUMN cancelled_count;
+      DROP INDEX "${schema}".job_execution_waiting, "${schema}".job_execution_backfill;
+      DELETE FROM "${schema}".migrations WHERE name LIKE 'AddCounters%';
+      UPDATE "${schema}".scheduler SET schema_version = 1`);
+    const check = await refusal(cleanup.store(schema, { migrations: 'check' }).open('default'));
+    expect(check.message).toContain('AddCounters');
+
+    const newer = await cleanup.openStore(schema);
+    const none = { missedCount: 0, skippedCount: 0, queuedCount: 0, cancelledCount: 0 };
+    expect(await newer.getJob('report')).toMatchObject({ runCount: 7, ...none });
+    const [versions] = await sql(`SELECT schema_version, compatible_from FROM "${schema}".scheduler`);
+    expect(versions).toEqual({ schema_version: migrations.length, compatible_from: 1 });
+    // it writes rows without what it does not know
+    const columns = Object.keys((await sql(`SELECT * FROM "${schema}".job`))[0]!).filter(
+      (name) => !name.endsWith('d_count'),
+    );
+    await sql(`INSERT INTO "${schema}".job (${columns.map((name) => `"${name}"`).join()})
+      SELECT ${columns.map((name) => `r."${name}"`).join()} FROM "${schema}".job j,
+        jsonb_populate_record(NULL::"${schema}".job, to_jsonb(j) || '{"id": "old", "uid": "${randomUUID()}"}') r`);
+    expect(await newer.getJob('old')).toMatchObject({ runCount: 7, ...none });
   });
 
   it('keeps room on the page for updates, and is vacuumed early', async () => {

@@ -76,6 +76,9 @@ export class Use {
     await s.addJob({ handler: [ReminderService, 'optional'] });
     await s.addJob({ handler: [ReminderService, 'optionalParam'], data: { userId: 'u' } });
     await s.addJob({ handler: 'remind', data: { anything: 1 } });
+    const { submitted } = await s.backfill('x', new Date(0), new Date(1), { manager, batchId: 'b', by: 'anna' });
+    void submitted.toFixed();
+    void (await s.getJob('x'))?.missedCount.toFixed();
     s.on('execution.failed', ({ execution }) => execution.error?.message);
     s.on('scheduler.state', ({ to, downMs }) => `${to} ${downMs}`);
     s.on('execution.missed', ({ execution }) => execution.id);
@@ -112,6 +115,10 @@ export class Use {
     s.on('execution.faild', () => {});
     // @ts-expect-error unknown option of a call
     await s.resumeJob('x', { catchup: true });
+    // @ts-expect-error instants are Dates
+    await s.backfill('x', '2026-01-01', '2026-01-02');
+    // @ts-expect-error a time has an end
+    await s.backfill('x', new Date(0));
     // @ts-expect-error unknown state
     await s.getJobs({ state: 'asleep' });
   }

@@ -1,4 +1,6 @@
-import type { DataSource, MigrationInterface, QueryRunner } from 'typeorm';
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+import { schemaOf } from './schema-of.js';
 
 /** Rows are updated in place many times: room on the page for them, and vacuum before dead entries slow the claims. */
 const BUSY = `WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_analyze_scale_factor = 0.01)`;
@@ -17,13 +19,6 @@ export class CreateTables1763800000000 implements MigrationInterface {
     for (const table of ['job_attempt', 'job_execution', 'job_definition', 'job', 'node', 'scheduler'])
       await queryRunner.query(`DROP TABLE ${schema}."${table}"`);
   }
-}
-
-/** Its name for the data source differs between TypeORM 0.3 and 1. */
-function schemaOf(queryRunner: QueryRunner): string {
-  const { dataSource, connection } = queryRunner as { dataSource?: DataSource; connection?: DataSource };
-  const options = (dataSource ?? connection)?.options as { schema?: string } | undefined;
-  return `"${options?.schema ?? 'scheduler'}"`;
 }
 
 function scheduler(schema: string): string[] {

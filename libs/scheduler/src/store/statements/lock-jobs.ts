@@ -3,7 +3,7 @@ import { JobEntity } from '../job.entity.js';
 import type { PassRequest } from '../job-store.js';
 import type { Query } from '../lease.js';
 import type { Tables } from '../tables.js';
-import { isOffered } from './offered.js';
+import { backfilledJobs, IS_WAITING, isForUs, isOffered } from './offered.js';
 
 /** How many executions are looked at for one capability: enough for their jobs, and no scan of a long queue. */
 const WAITING_LOOKED_AT = 100;
@@ -25,8 +25,9 @@ export async function lockDueJobs(query: Query, { job }: Tables, request: PassRe
 }
 
 /**
- * Jobs that are not due, of executions that are. Plan: the uids first, from `job_execution_pending`, as an array; then
- * the jobs by `job_uid_key`. As a join the whole falls into a scan.
+ * Jobs that are not due, of executions that are; those that have only a backfill come last. Plan: the uids first, from
+ * `job_execution_waiting` and `job_execution_backfill`, as arrays; then the jobs by `job_uid_key`. As a join the whole falls
+ * into a scan.
  */
 export async function lockJobsOfWaiting(
   query: Query,
@@ -35,14 +36,20 @@ export async function lockJobsOfWaiting(
   locked: readonly string[],
 ): Promise<JobEntity[]> {
   const { rows } = await query(
-    `SELECT ${selectList(JobEntity, 'j')} FROM ${tables.job} j
-     WHERE j.uid = ANY(ARRAY(
-       SELECT w.job_uid FROM unnest($1::text[]) c(capability) CROSS JOIN LATERAL (
-         SELECT e.job_uid FROM ${tables.execution} e
-         WHERE e.status = 'pending' AND e.capability = c.capability AND e.available_at <= now()
-           AND e.job_uid <> ALL($3::uuid[]) AND ${isOffered(tables)}
-         ORDER BY e.available_at LIMIT ${WAITING_LOOKED_AT}) w))
-     LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED`,
+    `WITH RECURSIVE ${backfilledJobs(tables)}, wanted AS MATERIALIZED (
+       SELECT ARRAY(
+         SELECT w.job_uid FROM unnest($1::text[]) c(capability) CROSS JOIN LATERAL (
+           SELECT e.job_uid FROM ${tables.execution} e
+           WHERE e.status = 'pending' AND ${IS_WAITING} AND e.capability = c.capability AND e.available_at <= now()
+             AND e.job_uid <> ALL($3::uuid[]) AND ${isOffered(tables)}
+           ORDER BY e.available_at LIMIT ${WAITING_LOOKED_AT}) w) AS uids,
+       ARRAY(
+         SELECT b.job_uid FROM backfilled b
+         WHERE b.available_at <= now() AND b.job_uid <> ALL($3::uuid[]) AND ${isForUs(tables)}) AS backfilled)
+     SELECT ${selectList(JobEntity, 'j')} FROM ${tables.job} j
+     WHERE j.uid = ANY((SELECT uids || backfilled FROM wanted)::uuid[])
+     ORDER BY j.uid = ANY((SELECT uids FROM wanted)::uuid[]) DESC
+     LIMIT $2 FOR NO KEY UPDATE OF j SKIP LOCKED`,
     [request.capabilities, request.limit, [...request.blocked, ...locked]],
   );
   return rows.map((row) => decodeRow(JobEntity, row));

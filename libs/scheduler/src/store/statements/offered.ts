@@ -1,9 +1,39 @@
 import type { Tables } from '../tables.js';
 
 /**
- * Whether a pending execution `e` may be claimed at all: what a schedule made waits while its job is paused or
- * quarantined, what a person asked for does not, and nothing of a job that is gone runs.
+ * Whether a pending execution `e` of the job `o` may be claimed at all: what a schedule made waits while its job is paused
+ * or quarantined, what a person asked for does not.
  */
+export const IS_OFFERED = `(e.kind <> 'schedule' OR o.state IN ('active', 'finished'))`;
+
+/** The same where the job is not at hand: nothing of a job that is gone runs. */
 export function isOffered({ job }: Tables): string {
-  return `EXISTS (SELECT 1 FROM ${job} o WHERE o.uid = e.job_uid AND (e.kind = 'manual' OR o.state IN ('active', 'finished')))`;
+  return `EXISTS (SELECT 1 FROM ${job} o WHERE o.uid = e.job_uid AND ${IS_OFFERED})`;
+}
+
+/** Of a pending execution `e`: whether it is in `job_execution_waiting`, or else in `job_execution_backfill`. */
+export const IS_WAITING = `(e.kind <> 'backfill' OR e.lease_epoch > 0)`;
+const IS_BACKFILL = `e.status = 'pending' AND e.kind = 'backfill' AND e.lease_epoch = 0`;
+
+/**
+ * The jobs of which something of a backfill waits that nobody has claimed, as `backfilled`: a step along
+ * `job_execution_backfill` for each job, however long its backfill is.
+ */
+export function backfilledJobs({ execution }: Tables): string {
+  const first = (after: string): string =>
+    `SELECT e.job_uid, e.available_at FROM ${execution} e WHERE ${IS_BACKFILL}${after}
+       ORDER BY e.job_uid, e.scheduled_at LIMIT 1`;
+  return `backfilled AS ((${first('')}) UNION ALL
+     SELECT n.* FROM backfilled b CROSS JOIN LATERAL (${first(' AND e.job_uid > b.job_uid')}) n)`;
+}
+
+/** Whether a node with the capabilities of $1 can run what is `backfilled` as `b`. */
+export function isForUs({ job }: Tables): string {
+  return `EXISTS (SELECT 1 FROM ${job} o WHERE o.uid = b.job_uid AND o.capability = ANY($1::text[]))`;
+}
+
+/** The first of a job's backfill, by its instants. */
+export function firstOfBackfill({ execution }: Tables, uid: string, limit: string): string {
+  return `SELECT e.id, e.scheduled_at FROM ${execution} e
+    WHERE ${IS_BACKFILL} AND e.job_uid = ${uid} AND e.available_at <= now() ORDER BY e.scheduled_at LIMIT ${limit}`;
 }

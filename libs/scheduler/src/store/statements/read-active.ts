@@ -1,20 +1,17 @@
 import { decodeBoolean } from '../entity-rows.js';
-import type { PendingExecution } from '../job-store.js';
+import type { JobSnapshot, PendingExecution } from '../job-store.js';
 import type { Query } from '../lease.js';
 import type { Tables } from '../tables.js';
-import { isOffered } from './offered.js';
+import { firstOfBackfill, IS_OFFERED, IS_WAITING } from './offered.js';
 
-export interface ActiveOfJob {
-  active: number;
-  queued: number;
-  pending: PendingExecution[];
-}
+export type ActiveOfJob = Omit<JobSnapshot, 'job' | 'isDue'>;
 
 /**
  * What is active of jobs that are locked. It has to be a statement of its own after the one that locks: that one may
  * have waited, and would count with the snapshot from before its wait.
  *
- * Plan: for each job its few entries in `job_execution_active`.
+ * Plan: for each job its few entries in `job_execution_active`, once; a backfill is among them to be counted, and the first
+ * of it is taken from `job_execution_backfill`.
  */
 export async function readActive(
   query: Query,
@@ -23,29 +20,39 @@ export async function readActive(
   limit: number,
 ): Promise<Map<string, ActiveOfJob>> {
   const { rows } = await query(
-    `SELECT u.uid, a.active, a.queued, p.pending::text AS pending
-     FROM unnest($1::uuid[]) u(uid) CROSS JOIN LATERAL (
-       SELECT count(*) FILTER (WHERE status = 'running' OR lease_epoch > 0) AS active,
-              count(*) FILTER (WHERE lease_epoch = 0 AND kind <> 'backfill') AS queued
-       FROM ${tables.execution} WHERE job_uid = u.uid AND status IN ('pending', 'running')) a
+    `SELECT o.uid, a.active, a.stopping, a.queued, a.queued_fires, a.pending::text AS pending, b.pending::text AS backfill
+     FROM ${tables.job} o CROSS JOIN LATERAL (
+       SELECT count(*) FILTER (WHERE e.status = 'running' OR e.lease_epoch > 0) AS active,
+         count(*) FILTER (WHERE e.status = 'running' AND e.cancel_requested_at IS NOT NULL) AS stopping,
+         count(*) FILTER (WHERE e.lease_epoch = 0 AND e.kind <> 'backfill') AS queued,
+         count(*) FILTER (WHERE e.lease_epoch = 0 AND e.kind = 'schedule') AS queued_fires,
+         to_json((array_agg(json_build_array(e.id, e.kind, e.lease_epoch > 0)
+           ORDER BY e.lease_epoch > 0 DESC, e.priority DESC, e.available_at, e.scheduled_at)
+           FILTER (WHERE e.status = 'pending' AND ${IS_WAITING} AND e.available_at <= now() AND ${IS_OFFERED}))[1:$2])
+           AS pending
+       FROM ${tables.execution} e WHERE e.job_uid = o.uid AND e.status IN ('pending', 'running')) a
      CROSS JOIN LATERAL (
-       SELECT json_agg(json_build_array(q.id, q.lease_epoch > 0)) AS pending FROM (
-         SELECT e.id, e.lease_epoch FROM ${tables.execution} e
-         WHERE e.job_uid = u.uid AND e.status = 'pending' AND e.available_at <= now() AND ${isOffered(tables)}
-         ORDER BY e.lease_epoch > 0 DESC, e.priority DESC, e.available_at, e.scheduled_at LIMIT $2) q) p
-     WHERE a.active > 0 OR a.queued > 0 OR p.pending IS NOT NULL`,
+       SELECT json_agg(json_build_array(q.id, 'backfill', false) ORDER BY q.scheduled_at) AS pending
+       FROM (${firstOfBackfill(tables, 'o.uid', '$2')}) q) b
+     WHERE o.uid = ANY($1::uuid[]) AND (a.active > 0 OR a.queued > 0 OR b.pending IS NOT NULL)`,
     [uids, limit],
   );
   return new Map(
     rows.map((row) => [
       String(row.uid),
-      { active: Number(row.active), queued: Number(row.queued), pending: decodePending(row.pending) },
+      {
+        active: Number(row.active),
+        stopping: Number(row.stopping),
+        queued: Number(row.queued),
+        queuedFires: Number(row.queued_fires),
+        pending: [...decodePending(row.pending), ...decodePending(row.backfill)].slice(0, limit),
+      },
     ]),
   );
 }
 
 function decodePending(text: unknown): PendingExecution[] {
   if (typeof text !== 'string') return [];
-  const pairs = JSON.parse(text) as [string, unknown][];
-  return pairs.map(([id, isReoffered]) => ({ id, isReoffered: decodeBoolean(isReoffered) }));
+  const rows = JSON.parse(text) as [string, PendingExecution['kind'], unknown][];
+  return rows.map(([id, kind, isReoffered]) => ({ id, kind, isReoffered: decodeBoolean(isReoffered) }));
 }

@@ -4,9 +4,12 @@ import type { JobAdvance, JobQuarantine } from '../job-store.js';
 import type { Query } from '../lease.js';
 import type { Tables } from '../tables.js';
 
+/** `cancelled`: how many executions of the job were cancelled or asked to stop for a newer fire. */
+export type CountedAdvance = JobAdvance & { cancelled: number };
+
 export interface PassWrites {
   rows: readonly JobExecutionEntity[];
-  advances: readonly JobAdvance[];
+  advances: readonly CountedAdvance[];
   quarantines: readonly JobQuarantine[];
   claims: readonly string[];
   claim: { incarnation: string; nodeName: string };
@@ -64,23 +67,24 @@ function advanced({ job }: Tables): string {
     `${column} = CASE WHEN a.reason IS NULL THEN a.${column} ELSE j.${column} END`;
   return `advanced AS (
     UPDATE ${job} j SET ${unlessQuarantined('next_run_at')}, ${unlessQuarantined('wake_at')},
-      run_count = j.run_count + coalesce(a.runs, 0),
+      run_count = j.run_count + coalesce(a.runs, 0), missed_count = j.missed_count + coalesce(a.missed, 0),
+      skipped_count = j.skipped_count + coalesce(a.skipped, 0), queued_count = j.queued_count + coalesce(a.queued, 0),
+      cancelled_count = j.cancelled_count + coalesce(a.cancelled, 0),
       last_instant = greatest(j.last_instant, a.last_instant), state = ${state},
       state_at = CASE WHEN ${state} = j.state THEN j.state_at ELSE $6::timestamptz END,
       state_by = CASE WHEN ${state} = j.state THEN j.state_by END,
       state_reason = CASE WHEN a.reason IS NOT NULL THEN a.reason WHEN ${state} = j.state THEN j.state_reason END
     FROM jsonb_to_recordset($2::jsonb) a(uid uuid, next_run_at timestamptz, wake_at timestamptz,
-      last_instant timestamptz, runs int, reason text)
+      last_instant timestamptz, runs int, missed int, skipped int, queued int, cancelled int, reason text)
     WHERE j.uid = a.uid AND j.state = 'active')`;
 }
 
-function encodeAdvance({ uid, nextRunAt, wakeAt, lastInstant, runs }: JobAdvance): object {
+function encodeAdvance({ nextRunAt, wakeAt, lastInstant, ...counts }: CountedAdvance): object {
   return {
-    uid,
+    ...counts,
     next_run_at: encodeValue(nextRunAt),
     wake_at: encodeValue(wakeAt),
     last_instant: encodeValue(lastInstant),
-    runs,
   };
 }
 

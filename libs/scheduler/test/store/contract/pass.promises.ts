@@ -23,7 +23,8 @@ export function passPromises(fixture: Fixture): void {
       const node = await registered(fixture.store);
       const [job] = await added(fixture.store, aJob({ data: { to: 'ops' }, tags: ['daily'] }));
       const { jobs } = await seen(fixture.store, node);
-      expect(jobs).toEqual([{ job, isDue: true, active: 0, queued: 0, pending: [] }]);
+      const nothing = { active: 0, stopping: 0, queued: 0, queuedFires: 0, pending: [] };
+      expect(jobs).toEqual([{ job, isDue: true, ...nothing }]);
     });
 
     it.each([

@@ -188,7 +188,9 @@ export function pendingPromises(fixture: Fixture): void {
     await added(store, aJob({ id: 'other' }));
     const other = (await store.pass(aPass(node), ({ jobs }) => decisions({ records: [recordFor(jobs[0]!.job)] })))
       .recorded[0]!;
-    const { now } = await store.pass(aPass(node), () => decisions({ cancels: [job.uid] }));
+    const { now } = await store.pass(aPass(node), () =>
+      decisions({ cancels: [{ uid: job.uid, active: 1, reason: 'newer' }] }),
+    );
     const { mine } = await store.beat(node.incarnation, 60 * SECOND);
     expect(mine).toHaveLength(2);
     expect(mine).toContainEqual({ executionId: execution.id, leaseEpoch: 1, cancelRequested: true });
