@@ -30,7 +30,15 @@ describe('The judge of a schedule is content', () => {
     ['with a record for each instant', {}],
     [
       'with a range in place of what did not run',
-      { executions: [missed(1, { untilAt: at(2), instantCount: 2 }), ALL[2]!], jobs: [{ ...JOB, runCount: 1 }] },
+      {
+        executions: [missed(1, { untilAt: at(11), instantCount: 11 }), execution(12)],
+        jobs: [{ ...JOB, runCount: 1, nextRunAt: at(13), wakeAt: at(13), lastInstant: at(12) }],
+        until: at(12.9),
+      },
+    ],
+    [
+      'with a few records in place of what did not run',
+      { executions: [missed(1), missed(2), ALL[2]!], jobs: [{ ...JOB, runCount: 1 }] },
     ],
     [
       'with runs that nobody scheduled',
@@ -204,6 +212,12 @@ describe('The judge of a schedule finds', () => {
       'a range that is counted wrong',
       { executions: [missed(1, { untilAt: at(2), instantCount: 3 }), ALL[2]!], jobs: [{ ...JOB, runCount: 1 }] },
       'stands for 3 instants, and its job has 2',
+    ],
+    [
+      'impossible',
+      'a range of a few instants',
+      { executions: [missed(1, { untilAt: at(2), instantCount: 2 }), ALL[2]!], jobs: [{ ...JOB, runCount: 1 }] },
+      'stands for 2 instants: they have a record each',
     ],
     ['impossible', 'an active job that has no next run', { jobs: [{ ...JOB, nextRunAt: null }] }, 'no next run'],
     ['impossible', 'a next run that was decided before', { jobs: [{ ...JOB, lastInstant: at(4) }] }, 'would run next'],

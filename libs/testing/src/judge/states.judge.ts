@@ -8,6 +8,8 @@ import {
   type JudgeInput,
 } from './schedule.js';
 
+/** So many missed instants have a record each; a range is for more. */
+const RECORDED_SINGLY = 10;
 const NOT_RUN: readonly string[] = ['missed', 'skipped'];
 const RAN: readonly string[] = ['running', 'succeeded', 'failed', 'timed-out', 'abandoned'];
 
@@ -74,7 +76,10 @@ function ofEnd({ status, startedAt, finishedAt, ...row }: JudgedExecution, isClo
     !isOver && finishedAt !== null && `It is ${status} and has an end.`,
     !isClockSet && startedAt !== null && finishedAt !== null && finishedAt < startedAt && 'It ended before it started.',
     isRange && status !== 'missed' && `It is ${status} and stands for a range.`,
-    isRange !== row.instantCount > 1 && `It stands for ${row.instantCount} instants ${isRange ? '' : 'and no range'}.`,
+    !isRange && row.instantCount > 1 && `It stands for ${row.instantCount} instants and no range.`,
+    isRange &&
+      row.instantCount <= RECORDED_SINGLY &&
+      `It stands for ${row.instantCount} instants: they have a record each.`,
   ];
 }
 
