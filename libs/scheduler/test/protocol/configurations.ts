@@ -2,6 +2,7 @@ import type { Bounds, Fault, ModelJob } from './rules.js';
 
 export const ALL_FAULTS: readonly Fault[] = ['crash', 'freeze', 'cut-off', 'lost-answer', 'clock-ahead'];
 const RERUN: ModelJob = { instants: 2, overlap: 'queue-one', onNodeLoss: 'rerun' };
+const NEWEST: ModelJob = { instants: 2, overlap: 'cancel-running', onNodeLoss: 'rerun' };
 const ABANDON: ModelJob = { instants: 2, overlap: 'skip', onNodeLoss: 'abandon' };
 
 /** Two nodes and one job, and nothing else happens. */
@@ -29,6 +30,11 @@ export const CONFIGURATIONS: readonly { name: string; bounds: Bounds }[] = [
   {
     name: 'one fault of any kind, and a job that is abandoned with its node',
     bounds: world({ jobs: [ABANDON], faults: 1 }),
+  },
+  { name: 'one fault of any kind, and a job whose newest fire wins', bounds: world({ jobs: [NEWEST], faults: 1 }) },
+  {
+    name: 'three fires of which the newest wins, and a run by hand',
+    bounds: world({ jobs: [{ ...NEWEST, instants: 3 }], manualRuns: 1 }),
   },
   { name: 'two lost answers', bounds: world({ faults: 2, kinds: ['lost-answer'] }) },
   {

@@ -1,4 +1,5 @@
 import { activeOf, isOffered, queuedOf } from './pass.effects.js';
+import type { ModelJob } from './rules.js';
 import { placesOf, type Planned, type Process, type State, type Transaction } from './state.js';
 import { at, has, jobRow, type World } from './world.js';
 
@@ -26,10 +27,16 @@ function decideJob(
   slots: { free: number },
 ): void {
   const isStale = world.rules.count === 'statement-that-waited';
+  const until = at(pass.until, job);
   let active = isStale ? at(pass.activeBefore, job) : activeOf(world, state, job);
   let queued = queuedOf(world, state, job);
+  const { overlap } = at(world.bounds.jobs, job);
+  if (until > 0 && overlap === 'cancel-running' && active + queued >= 1) {
+    queued -= replace(world, state, job, plan);
+    if (world.rules.stopping === 'counts-as-gone') active = 0;
+  }
   state.executions.forEach(({ epoch }, place) => {
-    if (world.jobOf[place] !== job || !isOffered(world, state, place)) return;
+    if (world.jobOf[place] !== job || plan[place] === 'cancel' || !isOffered(world, state, place)) return;
     if (slots.free === 0 || (epoch === 0 && active >= 1)) return;
     slots.free -= 1;
     plan[place] = 'claim';
@@ -37,16 +44,30 @@ function decideJob(
     active += 1;
     queued -= 1;
   });
-  const until = at(pass.until, job);
   if (until === 0) return;
   const { first } = placesOf(world.bounds, job);
   for (let instant = jobRow(state, job).next; instant < until - 1; instant += 1) plan[first + instant] = 'missed';
-  plan[first + until - 1] = fire(world, job, active, queued, slots);
+  plan[first + until - 1] = fire(overlap, active, queued, slots);
 }
 
-function fire(world: World, job: number, active: number, queued: number, slots: { free: number }): Planned {
-  if (active + queued >= 1)
-    return at(world.bounds.jobs, job).overlap === 'queue-one' && queued === 0 ? 'pending' : 'skipped';
+/** For a newer fire: what is active and was not asked yet stops, what its schedule made and nobody has claimed goes. Returns how many of those. */
+function replace(world: World, state: State, job: number, plan: Planned[]): number {
+  let gone = 0;
+  state.executions.forEach(({ status, epoch, cancelRequested }, place) => {
+    if (world.jobOf[place] !== job) return;
+    const isWaiting = status === 'pending' && epoch === 0 && world.isManual[place] !== true;
+    const isActive = status === 'running' || (status === 'pending' && epoch > 0);
+    if (isWaiting) gone += 1;
+    if (isWaiting || (isActive && !cancelRequested)) plan[place] = 'cancel';
+  });
+  return gone;
+}
+
+function fire(overlap: ModelJob['overlap'], active: number, queued: number, slots: { free: number }): Planned {
+  if (active + queued >= 1) {
+    if (overlap === 'cancel-running') return 'pending';
+    return overlap === 'queue-one' && queued === 0 ? 'pending' : 'skipped';
+  }
   if (slots.free === 0) return 'pending';
   slots.free -= 1;
   return 'running';

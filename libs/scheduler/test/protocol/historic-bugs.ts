@@ -126,6 +126,12 @@ export const HISTORIC_BUGS: readonly HistoricBug[] = [
     breaks: BROKEN.cancelled,
   },
   {
+    mistake: 'a newer fire starts as soon as the run before it was asked to stop',
+    rules: { stopping: 'counts-as-gone' },
+    bounds: world({ jobs: [{ ...MANY, overlap: 'cancel-running' }] }),
+    breaks: BROKEN.overlap,
+  },
+  {
     mistake: 'what is queued of a paused job is claimed',
     rules: { paused: 'claims-what-was-queued' },
     bounds: world({ jobs: [MANY], kinds: ALL_FAULTS, pauses: 1 }),

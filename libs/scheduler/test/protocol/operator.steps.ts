@@ -49,7 +49,7 @@ function pauseSteps(world: World, state: State, job: number, offer: StateOffer):
   });
 }
 
-/** Waiting: cancelled at once. Running: its node hears of it with its next beat. */
+/** Waiting: cancelled at once. Running: its node hears of it with its next look, or its next beat. */
 function cancelSteps(world: World, state: State, offer: StateOffer): void {
   state.executions.forEach(({ status, cancelRequested }, place) => {
     if (isRowLocked(state, place) || cancelRequested) return;

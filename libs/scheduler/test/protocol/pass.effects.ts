@@ -1,5 +1,5 @@
-import { NOBODY, placesOf, type State, type Transaction } from './state.js';
-import { at, bit, BROKEN, breaks, has, jobRow, row, type World } from './world.js';
+import { NOBODY, placesOf, type State, type Status, type Transaction } from './state.js';
+import { at, bit, BROKEN, breaks, has, isRowLocked, jobRow, row, type World } from './world.js';
 
 /** See `statements/offered.ts`: what a schedule made waits while its job is paused. */
 export function isOffered(world: World, state: State, place: number): boolean {
@@ -23,11 +23,15 @@ export function queuedOf(world: World, state: State, job: number): number {
   ).length;
 }
 
+const isActive = (status: Status): boolean => status === 'pending' || status === 'running';
+
 /** Writes in the open transaction. False: the server refuses, for the owner is no node that it knows. */
 export function writePass(world: World, next: State, pass: Transaction): boolean {
   pass.plan = pass.plan.map((planned, place) => {
     const { status } = row(next, place);
     if (planned === 'claim') return status === 'pending' ? 'claim' : 'nothing';
+    // what is locked is just ending
+    if (planned === 'cancel') return isActive(status) && !isRowLocked(next, place) ? 'cancel' : 'nothing';
     if (planned === 'nothing' || status === 'none') return planned;
     if (!world.rules.uniqueIndex) breaks(next, BROKEN.oneRecord);
     return 'nothing';
@@ -50,6 +54,10 @@ export function applyPass(world: World, next: State, pass: Transaction): void {
       case 'skipped':
       case 'pending':
         execution.status = planned;
+        return;
+      case 'cancel':
+        if (execution.status === 'pending') execution.status = 'cancelled';
+        else execution.cancelRequested = true;
         return;
       case 'running':
       case 'claim':

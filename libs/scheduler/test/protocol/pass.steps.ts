@@ -1,7 +1,8 @@
 import { decide, isWanted } from './decide.model.js';
 import { activeOf, applyAdvance, applyPass, writePass } from './pass.effects.js';
-import { copyTransaction, type Process, type State, type Transaction } from './state.js';
+import { copyTransaction, type Process, type Run, type State, type Transaction } from './state.js';
 import {
+  abort,
   BROKEN,
   bit,
   breaks,
@@ -13,6 +14,7 @@ import {
   mayFail,
   nodeName,
   processOf,
+  row,
   start,
   type StateOffer,
   type World,
@@ -77,6 +79,7 @@ function beginSteps(world: World, state: State, node: number, offer: StateOffer)
   if (life !== 'up' || !isReady || resolve !== null) return;
   if (again !== null) return sendAgain(world, state, node, again, offer);
   if (unresolved !== 0) return;
+  peekSteps(state, node, offer);
   if (process.runs.length >= world.bounds.slots) return;
   const waits = world.rules.count === 'statement-that-waited';
   const jobs = world.bounds.jobs
@@ -96,6 +99,20 @@ function beginSteps(world: World, state: State, node: number, offer: StateOffer)
       claimed: next.executions.map(() => 0),
     };
     if (!waits) lock(world, next, mine.pass);
+  });
+}
+
+/** Whoever asks for a stop notifies, and a node that is full looks, too. */
+function peekSteps(state: State, node: number, offer: StateOffer): void {
+  const isAsked = ({ execution, epoch, phase, aborted }: Run, { incarnation }: Process): boolean => {
+    const { owner, cancelRequested, epoch: current } = row(state, execution);
+    return phase === 'handler' && aborted === null && cancelRequested && owner === incarnation && current === epoch;
+  };
+  const process = processOf(state, node);
+  if (!process.runs.some((run) => isAsked(run, process))) return;
+  offer(`${nodeName(node)}: looks, and hears what shall stop`, (next) => {
+    const mine = processOf(next, node);
+    abort(mine, 'cancelled', (run) => isAsked(run, mine));
   });
 }
 

@@ -29,6 +29,8 @@ export interface Rules {
   uniqueIndex: boolean;
   /** Whether a rescuer ends what was asked to stop, or offers it again like anything else. */
   cancelled: 'stays-cancelled' | 'offered-again';
+  /** Whether what was asked to stop for a newer fire keeps its room until it has. */
+  stopping: 'keeps-its-room' | 'counts-as-gone';
   /** Whether schedule rows of a paused job wait. */
   paused: 'waits' | 'claims-what-was-queued';
 }
@@ -51,13 +53,14 @@ export const SHIPPED: Rules = {
   completion: 'idempotent',
   uniqueIndex: true,
   cancelled: 'stays-cancelled',
+  stopping: 'keeps-its-room',
   paused: 'waits',
 };
 
 /** A job of the model. `maxInstances` is 1 and `misfire` is `coalesce`. */
 export interface ModelJob {
   instants: number;
-  overlap: 'skip' | 'queue-one';
+  overlap: 'skip' | 'queue-one' | 'cancel-running';
   onNodeLoss: 'rerun' | 'abandon';
 }
 

@@ -19,7 +19,7 @@ const STATUS = {
   cancelled: 7,
   abandoned: 8,
 } as const;
-const PLANNED = { nothing: 0, missed: 1, skipped: 2, pending: 3, running: 4, claim: 5 } as const;
+const PLANNED = { nothing: 0, missed: 1, skipped: 2, pending: 3, running: 4, claim: 5, cancel: 6 } as const;
 const STAGE = { waiting: 1, locked: 2, decided: 3, written: 4, committing: 5, committed: 6 } as const;
 const WRITE = { open: 1, written: 2, fenced: 3 } as const;
 const RESOLVE = { asked: 1, locked: 2, read: 3 } as const;

@@ -4,7 +4,7 @@ export type Status =
   'none' | 'pending' | 'running' | 'succeeded' | 'failed' | 'missed' | 'skipped' | 'cancelled' | 'abandoned';
 export type Outcome = Extract<Status, 'pending' | 'succeeded' | 'failed' | 'cancelled' | 'abandoned'>;
 /** What a pass has decided about one execution. */
-export type Planned = 'nothing' | 'missed' | 'skipped' | 'pending' | 'running' | 'claim';
+export type Planned = 'nothing' | 'missed' | 'skipped' | 'pending' | 'running' | 'claim' | 'cancel';
 
 export const NOBODY = -1;
 

@@ -86,13 +86,15 @@ export function isJobLocked(state: State, job: number): boolean {
   );
 }
 
-/** By the write of an outcome, or by a pass that claims it. */
+/** By the write of an outcome, or by a pass that claims it or asks it to stop. */
 export function isRowLocked(state: State, place: number): boolean {
   const writes = [...state.silentWrites, ...state.processes.map(({ write }) => write)];
   if (writes.some((write) => write?.stage === 'open' && write.execution === place)) return true;
   const passes = [...state.silentPasses, ...state.processes.map(({ pass }) => pass)];
   return passes.some(
-    (pass) => (pass?.stage === 'written' || pass?.stage === 'committing') && pass.plan[place] === 'claim',
+    (pass) =>
+      (pass?.stage === 'written' || pass?.stage === 'committing') &&
+      (pass.plan[place] === 'claim' || pass.plan[place] === 'cancel'),
   );
 }
 
