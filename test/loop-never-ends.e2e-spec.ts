@@ -5,7 +5,7 @@ import { moreRuns, startApplication, tickerProviders, type Application } from '.
 import { CLEAN, createRunTable, judge, query } from './support/ledger.js';
 
 const STATEMENTS: [string, RegExp][] = [
-  ['reads the next due instant', /least\(due\.at, waiting\.at\)/],
+  ['reads the next due instant', /least\(due\.at, waiting\.at/],
   ['begins a transaction', /^BEGIN/],
   ['locks what is due', /d\.wake_at <= now\(\)/],
   ['counts what is active', /AS queued/],

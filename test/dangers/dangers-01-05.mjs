@@ -14,7 +14,7 @@ export const dangers01to05 = [
       {
         what: 'a peek does not see them',
         file: statement('peek'),
-        edits: [["instant('least(due.at, waiting.at)')", "instant('due.at')"]],
+        edits: [["instant('least(due.at, waiting.at, backfill.at)')", "instant('due.at')"]],
         ...contract('life', 'sees what waits for a claim, unless its job had no room'),
       },
     ],
@@ -45,7 +45,7 @@ export const dangers01to05 = [
       {
         what: 'the job of a waiting execution is taken without its lock',
         file: statement('lock-jobs'),
-        edits: [['LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED`', 'LIMIT $2`']],
+        edits: [['LIMIT $2 FOR NO KEY UPDATE OF j SKIP LOCKED`', 'LIMIT $2`']],
         ...spec('store/typeorm-dangers', 'leaves a job alone that somebody has locked'),
       },
     ],

@@ -46,7 +46,7 @@ export const dangers06to10 = [
       {
         what: 'a job that cannot be decided fails the pass',
         file: engine('decide'),
-        edits: [['return { ...NOTHING, quarantine: quarantine(snapshot.job, error) };', 'throw error;']],
+        edits: [['return { places, ...NOTHING, quarantine: quarantine(snapshot.job, error) };', 'throw error;']],
         ...spec('engine/decide', 'is quarantined with the reason, and the others go on'),
       },
       {
@@ -119,7 +119,7 @@ export const dangers06to10 = [
     mutants: [
       {
         what: 'a claim needs no slot',
-        file: engine('decide'),
+        file: engine('places'),
         edits: [['if (free <= 0) return false;', '']],
         ...spec('engine/decide', 'are claimed up to the free slots'),
       },

@@ -14,14 +14,14 @@ export const dangers21to25 = [
       {
         what: 'what a person asked for waits for the resume',
         file: statement('offered'),
-        edits: [["e.kind = 'manual' OR ", '']],
+        edits: [["e.kind <> 'schedule' OR ", '']],
         ...contract('pending', 'by schedule stays while its job is'),
       },
       {
         what: 'a resume leaves everything due',
         file: 'libs/scheduler/src/module/job-changes.ts',
         edits: [['if (catchUp && job.nextRunAt !== null) {', 'if (catchUp || !catchUp) {']],
-        ...spec('module/pause-and-resume', 'record what fell into the pause as one missed range, and go on after it'),
+        ...spec('module/pause-and-resume', 'record what fell into the pause as missed, and go on after it'),
       },
       {
         what: 'a resume never leaves anything due',
@@ -40,6 +40,12 @@ export const dangers21to25 = [
         what: 'a request to stop waits for a row that is just ending',
         file: statement('request-cancels'),
         edits: [['FOR NO KEY UPDATE SKIP LOCKED', 'FOR NO KEY UPDATE']],
+        ...spec('store/typeorm-dangers', 'asks what runs to stop without waiting for a row that is just ending'),
+      },
+      {
+        what: 'another one is asked to stop in place of one that is just ending',
+        file: statement('request-cancels'),
+        edits: [['LIMIT w.active)', 'LIMIT w.active FOR NO KEY UPDATE SKIP LOCKED)']],
         ...spec('store/typeorm-dangers', 'asks what runs to stop without waiting for a row that is just ending'),
       },
       {
@@ -126,8 +132,49 @@ export const dangers21to25 = [
         edits: [['FOR KEY SHARE`', 'FOR NO KEY UPDATE`']],
         ...spec('store/typeorm-locks', 'waits for no pass'),
       },
+      {
+        what: 'a backfill reaches into what the schedule runs itself',
+        file: engine('backfill'),
+        edits: [['first !== null && to >= first', 'first !== null && to > now']],
+        ...spec('module/backfill', 'ends before what the schedule will run itself'),
+      },
+      {
+        what: 'a backfill reaches into the future',
+        file: engine('backfill'),
+        edits: [['if (to > now) {', 'if (to > now && now > to) {']],
+        ...spec('module/backfill', 'never reaches into the future, also of a job that is finished'),
+      },
+      {
+        what: 'a backfill believes a next run that was set back',
+        file: engine('backfill'),
+        edits: [['const first = firstUndecided(job, trigger);', 'void firstUndecided;\nconst first = job.nextRunAt;']],
+        ...spec('engine/backfill', 'A backfill ends before the first instant that is not decided'),
+      },
+      {
+        what: 'a batch that is asked for again is planned again',
+        file: store('execution-writes'),
+        edits: [['if (existing) return submittedOf(existing, batchId, jobId);', 'void existing;']],
+        ...contract('backfill', 'of the same batch again submits nothing more, and says what there is'),
+      },
+      {
+        what: 'one batch twice at once is an error',
+        file: statement('insert-backfill'),
+        edits: [["ON CONFLICT (batch_id, scheduled_at) WHERE kind = 'backfill' DO NOTHING ", '']],
+        ...contract('backfill', 'of one batch at once from two stores submits it once'),
+      },
+      {
+        what: 'a backfill takes the room of a fire',
+        file: engine('decide'),
+        edits: [['pending.filter((execution) => !isBackfill(execution))', 'pending']],
+        ...spec('engine/decide', 'starts after the fire that is due'),
+      },
+      {
+        what: 'a long backfill hides what else waits',
+        file: statement('lock-jobs'),
+        edits: [['AND ${IS_WAITING} AND e.capability', 'AND e.capability']],
+        ...contract('backfill', 'hides nothing else that waits, however much it is'),
+      },
     ],
-    later: 'backfill is not built yet: its end must lie before the next run',
   },
   {
     number: 25,

@@ -130,6 +130,7 @@ class Client {
     await this.#add({ id: 'paused', handler: 'quick', every: '1h' });
     await this.#add({ id: 'manual', handler: 'quick', in: '1h' });
     await this.#add({ id: 'long', handler: 'long', in: '1h' });
+    await this.#add({ id: 'again', handler: 'quick', every: '1h' });
     await this.#signUp(shopUrl);
     const manual = randomUUID();
     await this.#call(
@@ -148,6 +149,12 @@ class Client {
           `SELECT FROM scheduler.job_execution WHERE id = $1 AND (cancel_requested_at IS NOT NULL OR status = 'cancelled')`,
           long,
         ),
+    );
+    const batchId = randomUUID();
+    const [from, to] = [3.5, 0.5].map((hours) => new Date(Date.now() - hours * 3_600_000)) as [Date, Date];
+    await this.#call(
+      () => scheduler.backfill('again', from, to, { batchId }),
+      () => this.#holds(`SELECT FROM scheduler.job_execution WHERE batch_id = $1`, batchId),
     );
     for (const [call, state] of [
       [() => scheduler.pauseJob('paused'), 'paused'],
@@ -252,6 +259,7 @@ async function judge(url: string, runs: readonly HandlerRun[]): Promise<string[]
 
 /** Job, state and how often it ran, at the end. */
 const AS_MEANT = [
+  'again active 0',
   'long active 0',
   'manual active 0',
   'paused active 0',
@@ -262,6 +270,7 @@ const AS_MEANT = [
   'shaky finished 2',
 ];
 const RUN_AS_MEANT = [
+  'again succeeded 3',
   'long cancelled 1',
   'manual succeeded 1',
   'queued succeeded 4',

@@ -11,6 +11,7 @@ export type Fault =
   | { kind: 'shutdown'; node: number; forMs: number }
   | { kind: 'step'; byMs: number; forMs: number }
   | { kind: 'manual'; job: number }
+  | { kind: 'backfill'; job: number; ofMs: number }
   | { kind: 'cancel' };
 
 export interface PlannedFault {
@@ -32,6 +33,7 @@ const KINDS = [
   'shutdown',
   'step',
   'manual',
+  'backfill',
   'cancel',
 ] as const;
 
@@ -83,6 +85,8 @@ function randomFault(random: SeededRandom, nodes: number, jobs: number): Fault {
       return { kind, byMs: random.pick([-3_600_000, 3_600_000, -5_000, 5_000] as const), forMs };
     case 'manual':
       return { kind, job: random.int(0, jobs - 1) };
+    case 'backfill':
+      return { kind, job: random.int(0, jobs - 1), ofMs: random.int(1, 60_000) };
     case 'cancel':
       return { kind };
   }

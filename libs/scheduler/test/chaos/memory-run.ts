@@ -1,10 +1,11 @@
 import { judgeSchedule, ManualClock, readSchedule, type HandlerRun, type JudgeInput } from 'nestjs-vigil-testing';
 
 import { MemoryJobStore } from '../../src/store/memory-job.store.js';
+import type { JobExecutionEntity } from '../../src/store/job-execution.entity.js';
 import type { JobStore } from '../../src/store/job-store.js';
 import { randomFaults, type Fault, type PlannedFault } from './faults.js';
 import { FrailNode } from './frail-node.js';
-import { randomJobs, rowsOf, type RandomJob } from './random-jobs.js';
+import { backfillOf, randomJobs, rowsOf, type RandomJob } from './random-jobs.js';
 import { SeededRandom } from './random.js';
 import { TransitionRecorder } from './recording-store.js';
 
@@ -167,13 +168,18 @@ class Cluster {
       case 'manual':
         await this.#store.addManualExecution(`job-${fault.job}`, { id: this.#random.uuid(), data: null, reason: null });
         return;
+      case 'backfill': {
+        const job = this.#jobs[fault.job];
+        if (job) await this.#store.addBackfill(job.id, backfillOf(job, fault.ofMs, this.#random.uuid()));
+        return;
+      }
       case 'cancel': {
         const { items } = await this.#store.getExecutions({
           status: this.#random.pick(['running', 'pending'] as const),
         });
         // the ids are no part of the seed
-        const [oldest] = items.sort((a, b) => a.execution.jobId.localeCompare(b.execution.jobId));
-        if (oldest) await this.#store.cancelExecution(oldest.execution.id, 'a person said so');
+        const [oldest] = items.map(({ execution }) => execution).sort(byJobAndInstant);
+        if (oldest) await this.#store.cancelExecution(oldest.id, 'a person said so');
       }
     }
   }
@@ -195,4 +201,10 @@ class Cluster {
       this.#start((this.#nodes[index] = this.#newNode()));
     });
   }
+}
+
+function byJobAndInstant(a: JobExecutionEntity, b: JobExecutionEntity): number {
+  const keyOf = ({ jobId, scheduledAt, kind, availableAt }: JobExecutionEntity): string =>
+    `${jobId} ${scheduledAt.toISOString()} ${kind} ${availableAt.toISOString()}`;
+  return keyOf(a).localeCompare(keyOf(b));
 }

@@ -15,7 +15,7 @@ import type { TypeOrmJobStore } from '../../src/store/typeorm-job.store.js';
 import { aStore, sql } from '../store/typeorm-store.support.js';
 import { engineOptions } from './engine-options.js';
 import { registryOf } from './handlers.js';
-import { randomJobs, rowsOf, type RandomJob } from './random-jobs.js';
+import { backfillOf, randomJobs, rowsOf, type RandomJob } from './random-jobs.js';
 import { SeededRandom } from './random.js';
 
 const LEASE_MS = 2_000;
@@ -31,6 +31,7 @@ type Fault =
   | ({ kind: 'cut'; node: number } & CutOptions)
   | { kind: 'reset' | 'refuse' | 'silence' | 'restart'; node: number; forMs: number }
   | { kind: 'manual'; job: number }
+  | { kind: 'backfill'; job: number; ofMs: number }
   | { kind: 'cancel' };
 
 type Pattern = RegExp | string;
@@ -140,6 +141,7 @@ class Cluster {
       'silence',
       'restart',
       'manual',
+      'backfill',
       'cancel',
     ] as const);
     switch (kind) {
@@ -156,6 +158,8 @@ class Cluster {
       }
       case 'manual':
         return { kind, atMs, job: random.int(0, this.#jobs.length - 1) };
+      case 'backfill':
+        return { kind, atMs, job: random.int(0, this.#jobs.length - 1), ofMs: forMs };
       case 'cancel':
         return { kind, atMs };
       case 'reset':
@@ -170,6 +174,9 @@ class Cluster {
     const { outside } = this;
     if (fault.kind === 'manual') {
       await outside.addManualExecution(`job-${fault.job}`, { id: this.#random.uuid(), data: null, reason: null });
+    } else if (fault.kind === 'backfill') {
+      const job = this.#jobs[fault.job];
+      if (job) await outside.addBackfill(job.id, backfillOf(job, fault.ofMs, this.#random.uuid()));
     } else if (fault.kind === 'cancel') {
       const { items } = await outside.getExecutions({ status: 'running', limit: 1 });
       for (const { execution } of items) await outside.cancelExecution(execution.id, 'a person said so');
@@ -179,7 +186,7 @@ class Cluster {
     }
   }
 
-  #disturb(node: Node, fault: Exclude<Fault, { kind: 'manual' | 'cancel' }>): void {
+  #disturb(node: Node, fault: Exclude<Fault, { kind: 'manual' | 'backfill' | 'cancel' }>): void {
     const { proxy } = node;
     switch (fault.kind) {
       case 'cut':

@@ -1,9 +1,11 @@
+import { backfilledInstants } from '../../src/engine/backfill.js';
 import { draftJob, newJobRow } from '../../src/engine/job-draft.js';
 import type { JobSettings } from '../../src/engine/job-settings.js';
+import type { NewBackfill } from '../../src/store/job-store.js';
 import type { JobEntity } from '../../src/store/job.entity.js';
 import { cron } from '../../src/triggers/cron.trigger.js';
 import { at } from '../../src/triggers/date.trigger.js';
-import { every } from '../../src/triggers/interval.trigger.js';
+import { anchored, every } from '../../src/triggers/interval.trigger.js';
 import type { Trigger } from '../../src/triggers/trigger.js';
 import type { SeededRandom } from './random.js';
 
@@ -96,6 +98,16 @@ function randomTrigger(random: SeededRandom, { from, until, shortestMs, longestM
     case 'at':
       return at(new Date(random.int(from.getTime() - 10_000, until.getTime())));
   }
+}
+
+/** What is submitted of a job's last instants, up to now or to the first that is not decided. */
+export function backfillOf({ trigger }: RandomJob, ofMs: number, batchId: string): NewBackfill {
+  const plan = (job: JobEntity, now: Date): Date[] => {
+    const to = new Date(Math.min(now.getTime(), (job.nextRunAt?.getTime() ?? Infinity) - 1));
+    const from = new Date(to.getTime() - ofMs);
+    return backfilledInstants(job, anchored(trigger, job.anchor), { from, to }, now);
+  };
+  return { batchId, reason: null, plan };
 }
 
 /** The rows of jobs that are added at run time. */

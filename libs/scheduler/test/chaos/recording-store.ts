@@ -2,7 +2,7 @@ import type { Transition, TransitionState } from 'nestjs-vigil-testing';
 
 import type { Clock } from '../../src/clock/clock.js';
 import type { JobExecutionEntity } from '../../src/store/job-execution.entity.js';
-import type { Decisions, JobStore, PassSnapshot, Rescued } from '../../src/store/job-store.js';
+import type { Decisions, JobStore, PassResult, PassSnapshot, Rescued } from '../../src/store/job-store.js';
 
 interface Write {
   at: Date;
@@ -12,6 +12,8 @@ interface Write {
   rows: Promise<readonly (JobExecutionEntity | null)[]>;
   /** Which they are is known with the answer, when somebody may have claimed them already. */
   rescued: Promise<readonly Rescued[]>;
+  /** As a pass left them: nobody touches them any more. */
+  cancelled: Promise<readonly JobExecutionEntity[]>;
 }
 type Recorded = Pick<JobExecutionEntity, 'id' | 'jobId' | 'jobUid' | 'nodeName'> & TransitionState;
 
@@ -42,8 +44,12 @@ export class TransitionRecorder {
   async transitions(): Promise<Transition[]> {
     const found: Transition[] = [];
     const rows = new Map<string, Recorded>();
-    for (const { rows: written, rescued, ...write } of this.#writes) {
-      const changed = [...(await written).filter((row) => row !== null), ...takenOver(await rescued, rows, write.at)];
+    for (const { rows: written, rescued, cancelled, ...write } of this.#writes) {
+      const changed = [
+        ...(await cancelled),
+        ...(await written).filter((row) => row !== null),
+        ...takenOver(await rescued, rows, write.at),
+      ];
       for (const row of changed) {
         const before = rows.get(row.id);
         const [from, to] = [before ? stateOf(before) : null, stateOf(row)];
@@ -66,15 +72,24 @@ export class TransitionRecorder {
     if (verb === 'complete') touched.push(...(args[0] as { executionId: string }[]).map((each) => each.executionId));
     if (verb === 'cancelExecution') touched.push(args[0] as string);
     if (verb === 'addManualExecution') touched.push((args[1] as { id: string }).id);
+    const cancelled =
+      verb === 'pass'
+        ? (answer as Promise<PassResult>).then(
+            (result) => result.cancelled,
+            () => [],
+          )
+        : Promise.resolve([]);
     const rescued = verb === 'rescue' ? (answer as Promise<Rescued[]>).catch(() => []) : Promise.resolve([]);
     const holderLeaseUntil = verb === 'rescue' ? (this.#leases.get(args[0] as string) ?? null) : null;
-    if (verb === 'rescue' || touched.length > 0)
+    const submitted = verb === 'addBackfill' ? this.#batch(args as Parameters<JobStore['addBackfill']>) : null;
+    if (verb === 'rescue' || verb === 'addBackfill' || touched.length > 0)
       this.#writes.push({
         at: this.clock.now(),
         applicationName: nodeName,
         holderLeaseUntil,
-        rows: this.#rows(touched),
+        rows: submitted ?? this.#rows(touched),
         rescued,
+        cancelled,
       });
     if (verb === 'beat') this.#leases.set(args[0] as string, this.#after(args[1] as number));
     if (verb === 'retireNode') this.#leases.set(args[0] as string, this.clock.now());
@@ -84,6 +99,11 @@ export class TransitionRecorder {
   async #rows(ids: readonly string[]): Promise<(JobExecutionEntity | null)[]> {
     const found = await Promise.all(ids.map((id) => this.inner.getExecution(id)));
     return found.map((each) => each?.execution ?? null);
+  }
+
+  async #batch([jobId, { batchId }]: Parameters<JobStore['addBackfill']>): Promise<JobExecutionEntity[]> {
+    const { items } = await this.inner.getExecutions({ jobId, status: 'pending', limit: 1_000 });
+    return items.map(({ execution }) => execution).filter((row) => row.batchId === batchId);
   }
 
   #after(ms: number): Date {
