@@ -12,6 +12,7 @@ import type { JobEntity } from '../store/job.entity.js';
 import { wakeAfterJitter } from '../triggers/jitter.js';
 import { nextFire } from '../triggers/misfire.js';
 import type { Trigger } from '../triggers/trigger.js';
+import { ZONE_DATA } from '../triggers/zone.js';
 import { dueInstants, type DueInstants, type MissedRange } from './due-instants.js';
 import { describeError } from './json.js';
 import { checkRow } from './job-row.js';
@@ -162,12 +163,13 @@ function advanceTo(
   const isOver = job.maxRuns !== null && job.runCount + counts.runs >= job.maxRuns;
   const nextRunAt = isOver ? null : next;
   const wakeAt = wakeAfterJitter(trigger, job.uid, nextRunAt, job.jitterMs);
-  return { uid: job.uid, nextRunAt, wakeAt, lastInstant: decided, ...counts };
+  return { uid: job.uid, nextRunAt, wakeAt, lastInstant: decided, tzVersion: ZONE_DATA, ...counts };
 }
 
 function waitForRoom(job: JobEntity, fire: Date, now: Date, decided: Date | null, counts: Counts): JobAdvance {
   const wakeAt = new Date(now.getTime() + QUEUE_FULL_WAIT_MS);
-  return { uid: job.uid, nextRunAt: fire, wakeAt, lastInstant: decided, ...counts };
+  const { uid, tzVersion } = job;
+  return { uid, nextRunAt: fire, wakeAt, lastInstant: decided, tzVersion, ...counts };
 }
 
 function quarantine({ uid, id }: JobEntity, error: unknown): JobQuarantine {

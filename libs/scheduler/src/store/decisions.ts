@@ -60,6 +60,8 @@ export interface JobAdvance {
   nextRunAt: Date | null;
   wakeAt: Date | null;
   lastInstant: Date | null;
+  /** Which zone data `nextRunAt` was computed with, such as '2026b'; null: nobody says. */
+  tzVersion: string | null;
   /** How many of the decided instants count as runs. */
   runs: number;
   /** How many instants were recorded as missed; a range as its row says. */

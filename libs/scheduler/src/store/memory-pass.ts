@@ -180,6 +180,7 @@ function advanceJob(data: MemoryData, advance: JobAdvance, cancelled: number, no
     ...(isOver ? { state: 'finished', stateReason: null, stateBy: null, stateAt: now } : {}),
     nextRunAt: advance.nextRunAt,
     wakeAt: advance.wakeAt,
+    tzVersion: advance.tzVersion,
     lastInstant: later(job.lastInstant, advance.lastInstant),
     runCount: job.runCount + advance.runs,
     missedCount: job.missedCount + advance.missed,

@@ -5,7 +5,8 @@ import type { NewBackfill } from '../../src/store/job-store.js';
 import type { JobEntity } from '../../src/store/job.entity.js';
 import { cron } from '../../src/triggers/cron.trigger.js';
 import { at } from '../../src/triggers/date.trigger.js';
-import { anchored, every } from '../../src/triggers/interval.trigger.js';
+import { anchored } from '../../src/triggers/built-in.js';
+import { every } from '../../src/triggers/interval.trigger.js';
 import type { Trigger } from '../../src/triggers/trigger.js';
 import type { SeededRandom } from './random.js';
 

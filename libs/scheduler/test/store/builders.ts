@@ -111,7 +111,8 @@ export function recordFor(job: JobEntity, overrides: Partial<NewExecution> = {})
 export function advanceOf(job: JobEntity, overrides: Partial<JobAdvance> = {}): JobAdvance {
   const nextRunAt = overrides.nextRunAt === undefined ? FAR_FUTURE : overrides.nextRunAt;
   const counts = { runs: 1, missed: 0, skipped: 0, queued: 0 };
-  return { uid: job.uid, nextRunAt, wakeAt: nextRunAt, lastInstant: job.nextRunAt, ...counts, ...overrides };
+  const { uid, tzVersion } = job;
+  return { uid, nextRunAt, wakeAt: nextRunAt, lastInstant: job.nextRunAt, tzVersion, ...counts, ...overrides };
 }
 
 /** `succeeded`, by the owner that holds it now. */

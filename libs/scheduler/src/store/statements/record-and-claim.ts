@@ -67,6 +67,7 @@ function advanced({ job }: Tables): string {
     `${column} = CASE WHEN a.reason IS NULL THEN a.${column} ELSE j.${column} END`;
   return `advanced AS (
     UPDATE ${job} j SET ${unlessQuarantined('next_run_at')}, ${unlessQuarantined('wake_at')},
+      ${unlessQuarantined('tz_version')},
       run_count = j.run_count + coalesce(a.runs, 0), missed_count = j.missed_count + coalesce(a.missed, 0),
       skipped_count = j.skipped_count + coalesce(a.skipped, 0), queued_count = j.queued_count + coalesce(a.queued, 0),
       cancelled_count = j.cancelled_count + coalesce(a.cancelled, 0),
@@ -75,16 +76,17 @@ function advanced({ job }: Tables): string {
       state_by = CASE WHEN ${state} = j.state THEN j.state_by END,
       state_reason = CASE WHEN a.reason IS NOT NULL THEN a.reason WHEN ${state} = j.state THEN j.state_reason END
     FROM jsonb_to_recordset($2::jsonb) a(uid uuid, next_run_at timestamptz, wake_at timestamptz,
-      last_instant timestamptz, runs int, missed int, skipped int, queued int, cancelled int, reason text)
+      last_instant timestamptz, tz_version text, runs int, missed int, skipped int, queued int, cancelled int, reason text)
     WHERE j.uid = a.uid AND j.state = 'active')`;
 }
 
-function encodeAdvance({ nextRunAt, wakeAt, lastInstant, ...counts }: CountedAdvance): object {
+function encodeAdvance({ nextRunAt, wakeAt, lastInstant, tzVersion, ...counts }: CountedAdvance): object {
   return {
     ...counts,
     next_run_at: encodeValue(nextRunAt),
     wake_at: encodeValue(wakeAt),
     last_instant: encodeValue(lastInstant),
+    tz_version: tzVersion,
   };
 }
 

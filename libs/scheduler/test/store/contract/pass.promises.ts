@@ -99,12 +99,16 @@ export function passPromises(fixture: Fixture): void {
       const untilAt = plus(PAST, 9 * SECOND);
       const missed = recordFor(job!, { status: 'missed', untilAt, instantCount: 10, reason: 'too late' });
       const { now } = await fixture.store.pass(aPass(node), () =>
-        decisions({ records: [missed], advances: [advanceOf(job!, { runs: 0 })] }),
+        decisions({ records: [missed], advances: [advanceOf(job!, { runs: 0, tzVersion: '2026b' })] }),
       );
       const row = await executionOf(fixture.store, missed.id);
       expect(row).toMatchObject({ status: 'missed', untilAt, instantCount: 10, reason: 'too late' });
       expect(row).toMatchObject({ finishedAt: now, startedAt: null, owner: null, attempt: 0 });
-      expect(await fixture.store.getJob(job!.id)).toMatchObject({ runCount: 0, lastInstant: PAST });
+      expect(await fixture.store.getJob(job!.id)).toMatchObject({
+        runCount: 0,
+        lastInstant: PAST,
+        tzVersion: '2026b',
+      });
     });
 
     it('an instant once, however often it is decided', async () => {
