@@ -211,14 +211,15 @@ describe.each([
     expect(await job()).toMatchObject({
       nextRunAt: new Date('2026-01-01T03:45:00Z'),
       lastInstant: new Date('2026-01-01T03:00:00Z'),
+      missedCount: 2,
     });
-    expect(told.events).toMatchObject([
-      { payload: { execution: { instantCount: 2, reason: 'its schedule was changed by a deploy' } } },
-    ]);
+    const missed = { instantCount: 1, reason: 'its schedule was changed by a deploy' };
+    expect(told.events).toMatchObject([{ payload: { execution: missed } }, { payload: { execution: missed } }]);
     await cluster.advance(20 * MINUTE);
     expect(await ledger(fresh)).toEqual([
       { at: '01:00:00', status: 'succeeded' },
       { at: '02:00:00', status: 'missed' },
+      { at: '03:00:00', status: 'missed' },
       { at: '03:45:00', status: 'succeeded' },
     ]);
   });

@@ -208,14 +208,20 @@ describe('What was due by the old schedule and not decided', () => {
       dueFrom('10:00:00'),
       '12:00:30',
       DAILY,
-      { next: '12:00:00', lost: [['10:00:00', '11:00:00', 2, CHANGED]] },
+      {
+        next: '12:00:00',
+        lost: [
+          ['10:00:00', undefined, 1, CHANGED],
+          ['11:00:00', undefined, 1, CHANGED],
+        ],
+      },
     ],
     [
-      'is recorded as one range, if all of it is late',
-      dueFrom('10:00:00'),
+      'is recorded as one range, if all of it is late and it is more than a few',
+      dueFrom('02:00:00'),
       '12:20:00',
       HALF_HOURLY,
-      { next: '12:30:00', lost: [['10:00:00', '12:00:00', 3, CHANGED]] },
+      { next: '12:30:00', lost: [['02:00:00', '12:00:00', 11, CHANGED]] },
     ],
     [
       'is recorded, if the new schedule has come round since',
@@ -264,8 +270,10 @@ describe('What was due by the old schedule and not decided', () => {
     const { nextRunAt, wakeAt, lastInstant } = sync.row;
     const seen = { next: clock(nextRunAt), wake: clock(wakeAt), lost: lost(sync) };
     expect(seen).toEqual({ wake: expected.next, ...expected });
-    const [missed] = sync.records ?? [];
+    const missed = sync.records?.at(-1);
     expect(lastInstant).toEqual(missed?.untilAt ?? missed?.scheduledAt ?? existing.lastInstant);
+    const count = (sync.records ?? []).reduce((sum, { instantCount }) => sum + instantCount, 0);
+    expect(sync.row.missedCount).toBe(count);
   });
 
   it.each(['paused', 'quarantined'] as const)('while the job was %s is recorded as such', (state) => {
