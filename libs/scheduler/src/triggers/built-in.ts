@@ -45,7 +45,7 @@ export class Steps {
   }
 }
 
-export function asBuiltIn(trigger: Trigger): BuiltInTrigger | null {
+function asBuiltIn(trigger: Trigger): BuiltInTrigger | null {
   return BUILT_IN in trigger ? (trigger as BuiltInTrigger) : null;
 }
 

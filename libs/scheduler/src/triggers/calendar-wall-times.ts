@@ -1,7 +1,6 @@
-import { EARLIEST_MS, LATEST_MS } from './instant.js';
+import { DAY_MS, EARLIEST_MS, LATEST_MS } from './instant.js';
 import type { WallTimes } from './wall-clock.js';
 
-const DAY_MS = 86_400_000;
 const DAYS_OF_A_MONTH = 146_097 / 4_800;
 
 /** How far apart the dates are; both parts add up. */

@@ -2,7 +2,7 @@ import { BUILT_IN, type BuiltInTrigger } from './built-in.js';
 import { CalendarWallTimes, type CalendarStep } from './calendar-wall-times.js';
 import { checkedRule, DEFAULT_RULE } from './dst-rule.js';
 import { Bounds } from './bounds.js';
-import { readInstant, shown } from './instant.js';
+import { DAY_MS, readInstant, shown } from './instant.js';
 import { onlyKeys } from './plain-object.js';
 import { Timeline } from './timeline.js';
 import { InvalidTriggerError, type DstRule, type Trigger } from './trigger.js';
@@ -28,7 +28,6 @@ export interface CalendarOptions {
 
 const UNITS = ['years', 'months', 'weeks', 'days'] as const;
 const MOST_OF_A_UNIT = 10_000;
-const DAY_MS = 86_400_000;
 const TIME_OF_DAY = /^([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?$/;
 
 /** A schedule by the calendar. */
@@ -97,7 +96,8 @@ export function calendar(every: CalendarInterval, options: CalendarOptions): Tri
   onlyKeys(options, ['at', 'from', 'timeZone', 'dst'], 'The options of calendar()');
   const timeMs = timeOfDay(options.at);
   const fromMs = readInstant(options.from, 'from');
-  const zone = zoneNamed(options.timeZone ?? 'UTC');
+  const { timeZone = 'UTC' } = options;
+  const zone = zoneNamed(timeZone);
   const dst = checkedRule(options.dst);
   const firstDay = Math.floor((fromMs + zone.periodAt(fromMs).offsetMs) / DAY_MS);
   const walls = new CalendarWallTimes(firstDay, stepOf(interval), timeMs);

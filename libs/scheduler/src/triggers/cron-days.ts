@@ -1,6 +1,6 @@
 import type { CronFieldCollection } from 'cron-parser';
+import { DAY_MS } from './instant.js';
 
-const DAY_MS = 86_400_000;
 const LENGTHS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] as const;
 /** The search gives up this many months away: 50 years. The rarest day, a 29 February of a given weekday, comes within 40. */
 const MONTHS_SEARCHED = 600;

@@ -28,9 +28,9 @@ export class CronWallTimes implements WallTimes {
     const second = Math.floor(Math.max(wallMs, EARLIEST_MS - 1) / 1_000) + 1;
     const day = Math.floor(second / DAY_S);
     const time = this.#days.has(day) ? this.#timeFrom(second - day * DAY_S) : -1;
-    if (time >= 0) return within((day * DAY_S + time) * 1_000);
+    if (time >= 0) return inYears((day * DAY_S + time) * 1_000);
     const later = this.#days.from(day + 1);
-    return later === null ? null : within((later * DAY_S + this.#time(this.#hour.first)) * 1_000);
+    return later === null ? null : inYears((later * DAY_S + this.#time(this.#hour.first)) * 1_000);
   }
 
   previous(wallMs: number): number | null {
@@ -38,10 +38,10 @@ export class CronWallTimes implements WallTimes {
     const second = Math.ceil(Math.min(wallMs, LATEST_MS + 1) / 1_000) - 1;
     const day = Math.floor(second / DAY_S);
     const time = this.#days.has(day) ? this.#timeUpTo(second - day * DAY_S) : -1;
-    if (time >= 0) return within((day * DAY_S + time) * 1_000);
+    if (time >= 0) return inYears((day * DAY_S + time) * 1_000);
     const earlier = this.#days.upTo(day - 1);
     if (earlier === null) return null;
-    return within((earlier * DAY_S + this.#hour.last * 3_600 + this.#minute.last * 60 + this.#second.last) * 1_000);
+    return inYears((earlier * DAY_S + this.#hour.last * 3_600 + this.#minute.last * 60 + this.#second.last) * 1_000);
   }
 
   unbrokenUntil(wallMs: number, gridMs: 1 | 1_000): number {
@@ -96,6 +96,6 @@ export class CronWallTimes implements WallTimes {
   }
 }
 
-function within(wallMs: number): number | null {
+function inYears(wallMs: number): number | null {
   return wallMs < EARLIEST_MS || wallMs > LATEST_MS ? null : wallMs;
 }

@@ -1,4 +1,4 @@
-import { EARLIEST_MS, LATEST_MS } from './instant.js';
+import { DAY_MS, EARLIEST_MS, LATEST_MS } from './instant.js';
 import type { WallTimes } from './wall-clock.js';
 
 /** Some days of the calendar, counted from 1970-01-01. */
@@ -9,7 +9,6 @@ export interface DaySet {
   upTo(day: number): number | null;
 }
 
-const DAY_MS = 86_400_000;
 /** An unbroken stretch is followed this far; from there it is looked at again. */
 const DAYS_FOLLOWED = 400;
 

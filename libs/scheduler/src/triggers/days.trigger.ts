@@ -1,7 +1,7 @@
 import { Bounds } from './bounds.js';
 import { BUILT_IN, type BuiltInTrigger } from './built-in.js';
 import { DayWallTimes, type DaySet } from './day-wall-times.js';
-import { EARLIEST_MS, shown } from './instant.js';
+import { DAY_MS, EARLIEST_MS, shown } from './instant.js';
 import { onlyKeys } from './plain-object.js';
 import { Timeline } from './timeline.js';
 import { InvalidTriggerError, type Trigger } from './trigger.js';
@@ -29,7 +29,6 @@ const HOW_TO =
   "Write one of { dates: ['2026-12-25'] }, { weekdays: ['SAT', 'SUN'] } and { from: '2026-12-24', to: '2027-01-02' }.";
 const MOST_DATES = 2_000;
 const DATES_SHOWN = 5;
-const DAY_MS = 86_400_000;
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
 
 type Chosen = Pick<DaysOptions, 'dates' | 'weekdays' | 'from' | 'to'>;

@@ -1,12 +1,11 @@
 import ms, { type StringValue } from 'ms';
 import { Temporal } from 'temporal-polyfill';
-import { shown } from './instant.js';
+import { DAY_MS, shown } from './instant.js';
 import { InvalidTriggerError, type Duration } from './trigger.js';
 
 const WITH_UNIT = /^(\d+\.?\d*|\.\d+) ?(ms|s|m|h|d|w)$/;
 const CALENDAR_UNIT = /^\d+\.?\d* ?(M|mo|months?|y|yrs?|years?)$/;
 const LONGEST_TEXT = 100;
-const DAY_MS = 86_400_000;
 const HOW_TO = 'Write a number and a unit (ms, s, m, h, d, w) such as "30s" or "1.5h", or ISO 8601 such as "PT15M".';
 
 /**

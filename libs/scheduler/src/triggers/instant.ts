@@ -1,6 +1,7 @@
 import { Temporal } from 'temporal-polyfill';
 import { InvalidTriggerError } from './trigger.js';
 
+export const DAY_MS = 86_400_000;
 /** Schedules live in the years 1 to 9999; nothing fires outside of them. */
 export const EARLIEST_MS = Date.UTC(2000, 0, 1) - 63_082_281_600_000;
 export const LATEST_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);

@@ -61,7 +61,10 @@ export class Timeline {
     return false;
   }
 
-  /** Where every instant counts whose wall clock matches, a change of the clocks skips nothing. */
+  /**
+   * Where every instant counts whose wall clock matches, a change of the clocks skips nothing. That is this very rule: one
+   * of the same words, written for times that are named, does drop some.
+   */
   #skipped(afterMs: number, untilMs: number): Iterable<SkippedTime> {
     return this.rule === EVERY_MATCH ? [] : skippedTimes(this.zone, this.walls, this.rule, afterMs, untilMs);
   }

@@ -1,3 +1,4 @@
+import { DAY_MS } from './instant.js';
 import type { DstRule } from './trigger.js';
 import type { Period, Zone } from './zone.js';
 
@@ -25,7 +26,7 @@ export interface SkippedTime {
 }
 
 /** The search gives up this far from where it began. The rarest day of a calendar, a 29 February that is a given day of the week, comes within 40 years. */
-export const SEARCH_MS = 50 * 366 * 86_400_000;
+export const SEARCH_MS = 50 * 366 * DAY_MS;
 /** No zone has ever been further from UTC. An instant and its wall clock are never further apart. */
 const LARGEST_OFFSET_MS = 16 * 3_600_000;
 
