@@ -33,6 +33,7 @@ const TEXTS: string[] = [
 const SPECS: object[] = [
   { kind: 'allOf', triggers: [every('4s', at(0)), every('4s', at(2))] },
   { kind: 'allOf', triggers: [every('99991ms', at(0)), every('99989ms', at(1))] },
+  { kind: 'allOf', triggers: [every('2399ms', at(0)), every('2400ms', at(0))] },
   nested(8, 'allOf', every('4s', at(0))),
   nested(8, 'anyOf', every('4s', at(0))),
   { kind: 'except', trigger: secondly, excluded: [secondly] },

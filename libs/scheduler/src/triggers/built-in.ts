@@ -26,19 +26,27 @@ export interface BuiltInTrigger extends Trigger {
 }
 
 /** What one answer of a trigger may cost that is made of others: so many times one of them is asked. */
-const MOST_STEPS = 10_000;
+export const MOST_STEPS = 10_000;
+
+/** Where a search for the last fire begins: so near, and then sixteen times as far. */
+const FIRST_SPAN_MS = 60_000;
 
 /** The steps that are left for one answer, however deep the triggers are nested. */
 export class Steps {
-  #left = MOST_STEPS;
+  #taken = 0;
 
-  constructor(private readonly trigger: Trigger) {}
+  constructor(
+    private readonly trigger: Trigger,
+    private readonly most = MOST_STEPS,
+  ) {}
 
   take(afterMs: number): void {
-    this.#left -= 1;
-    if (this.#left >= 0) return;
+    if (this.#taken < this.most) {
+      this.#taken += 1;
+      return;
+    }
     throw new InvalidTriggerError(
-      `The trigger "${this.trigger.describe()}" was asked for a fire, and after ${MOST_STEPS} steps, at ` +
+      `The trigger "${this.trigger.describe()}" was asked for a fire, and after ${this.most} steps, at ` +
         `${new Date(afterMs).toISOString()}, there was none yet. Its parts leave nothing, or hardly ever agree. Give ` +
         'intervals an anchor on which the others fire too, and leave out whole days with days().',
     );
@@ -62,17 +70,26 @@ export function firesAt(trigger: Trigger, ms: number, steps: Steps): boolean {
   return nextWithin(trigger, ms - 1, ms, steps) === ms;
 }
 
-/** The last fire in (`notBeforeMs`, `atMs`], of a trigger that only looks forward: halved in, not stepped through. */
+/**
+ * The last fire in (`notBeforeMs`, `atMs`], of a trigger that only looks forward: halved in, not stepped through. Of one
+ * that fires often the last fire is near, and what is long ago is not looked at.
+ */
 export function lastByHalving(
   next: (afterMs: number, untilMs: number) => number | null,
   atMs: number,
   notBeforeMs: number,
 ): number | null {
-  let last = next(notBeforeMs, atMs);
+  let last: number | null = null;
+  /** There is none after it. */
   let untilMs = atMs;
+  for (let spanMs = FIRST_SPAN_MS; last === null && untilMs > notBeforeMs; spanMs *= 16) {
+    const fromMs = Math.max(notBeforeMs, atMs - spanMs);
+    last = next(fromMs, untilMs);
+    if (last === null) untilMs = fromMs;
+  }
   while (last !== null && last < untilMs) {
     const middle: number = last + Math.floor((untilMs - last) / 2);
-    const fire = next(middle, atMs);
+    const fire = next(middle, untilMs);
     if (fire === null) untilMs = middle;
     else last = fire;
   }

@@ -7,6 +7,7 @@ import {
   isMoved,
   isOnWholeSeconds,
   lastByHalving,
+  MOST_STEPS,
   nextWithin,
   partInWords,
   Steps,
@@ -51,12 +52,9 @@ class CombinedTrigger implements BuiltInTrigger {
   }
 
   lastAtOrBefore(at: Date, notBefore: Date): Date | null {
-    const next = (afterMs: number, untilMs: number) => this.nextWithin(afterMs, untilMs, new Steps(this));
-    return this.#bounds.lastAtOrBefore(at, notBefore, (ms, floor) => {
-      // a search gives up this far from where it began: from an earlier `floor` it might never come near `at`
-      const nearMs = ms - SEARCH_MS;
-      return (floor < nearMs ? lastByHalving(next, ms, nearMs) : null) ?? lastByHalving(next, ms, floor);
-    });
+    const steps = new Steps(this, 2 * MOST_STEPS);
+    const next = (afterMs: number, untilMs: number) => this.nextWithin(afterMs, untilMs, steps);
+    return this.#bounds.lastAtOrBefore(at, notBefore, (ms, floor) => lastByHalving(next, ms, floor));
   }
 
   nextWithin(afterMs: number, untilMs: number, steps: Steps): number | null {
