@@ -1,10 +1,14 @@
 import type { JobEntity } from '../store/job.entity.js';
 import { anchored } from '../triggers/built-in.js';
+import { notATrigger } from '../triggers/combined.trigger.js';
+import { shown } from '../triggers/instant.js';
 import { droppedRuns, nextRunsOf, type NextRun } from '../triggers/next-runs.js';
-import type { Trigger } from '../triggers/trigger.js';
+import { InvalidTriggerError, type Trigger } from '../triggers/trigger.js';
 
-/** Of a schedule that no job has yet: as if a job with it was created now. */
+/** Of a schedule that no job has yet: as if a job with it was created now. Throws `InvalidTriggerError`. */
 export function previewOfTrigger(trigger: Trigger, now: Date, count: number): NextRun[] {
+  const complaint = notATrigger(trigger);
+  if (complaint !== null) throw new InvalidTriggerError(`nextRuns: the trigger, ${shown(trigger)}, ${complaint}`);
   return nextRunsOf(anchored(trigger, now), now, count);
 }
 

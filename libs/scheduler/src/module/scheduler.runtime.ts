@@ -1,11 +1,13 @@
 import { withDeadline, type Clock } from '../clock/clock.js';
 import { EngineEvents, listenerFailureTo } from '../engine/engine-events.js';
 import { HandlerRegistry } from '../engine/handler-registry.js';
-import { DEFAULT_EXECUTOR } from '../engine/job-settings.js';
+import { DEFAULT_EXECUTOR, InvalidJobError } from '../engine/job-settings.js';
 import type { SchedulerHealth } from '../engine/engine-options.js';
 import { SchedulerEngine } from '../engine/scheduler-engine.js';
 import { JobStoreUnavailableError } from '../store/errors.js';
 import type { JobStore } from '../store/job-store.js';
+import type { JobEntity } from '../store/job.entity.js';
+import type { Trigger } from '../triggers/trigger.js';
 import { draftDeclared, type Resolve } from './job-definition.js';
 import { QuietLogger } from './quiet-logger.js';
 import type { SchedulerCatalog } from './scheduler.catalog.js';
@@ -121,6 +123,15 @@ export class SchedulerRuntime {
     }
     if (!this.#isOpen) await this.#open(store);
     return store;
+  }
+
+  /** The trigger of a job, computed by this process. `where`: the method, for messages. Throws `InvalidJobError`. */
+  triggerOf(where: string, job: JobEntity): Trigger {
+    const trigger = this.registry.triggerOf(job);
+    if (trigger !== null) return trigger;
+    throw new InvalidJobError(
+      `${where}: "${job.id}" follows a trigger that is only in the code of another version. Call it in a process that has it.`,
+    );
   }
 
   /** Something may be due sooner than the loop expects. */

@@ -9,10 +9,9 @@ import type { SchedulerHealth } from '../engine/engine-options.js';
 import { ExecutionNotFoundError, JobNotFoundError } from '../store/errors.js';
 import type { ConflictRule, ExecutionFilter, JobChange, JobFilter, Page } from '../store/job-store.js';
 import type { JobEntity } from '../store/job.entity.js';
-import { notATrigger } from '../triggers/combined.trigger.js';
 import { shown } from '../triggers/instant.js';
 import type { NextRun } from '../triggers/next-runs.js';
-import { InvalidTriggerError, type Trigger } from '../triggers/trigger.js';
+import type { Trigger } from '../triggers/trigger.js';
 import {
   checkBoolean,
   checkCallOptions,
@@ -127,7 +126,7 @@ export class SchedulerService {
     checkCallOptions('resumeJob', options, ['catchUp']);
     checkBoolean('resumeJob', 'catchUp', options.catchUp);
     const change = (job: JobEntity, now: Date): JobChange | null => {
-      return resuming(job, this.#triggerOf('resumeJob', job), now, options);
+      return resuming(job, this.runtime.triggerOf('resumeJob', job), now, options);
     };
     return await this.#change(id, change, 'job.resumed', options);
   }
@@ -194,7 +193,7 @@ export class SchedulerService {
     const time = { from: new Date(from), to: new Date(to) };
     const store = await this.runtime.store();
     const plan = (job: JobEntity, now: Date): Date[] =>
-      backfilledInstants(job, this.#triggerOf('backfill', job), time, now);
+      backfilledInstants(job, this.runtime.triggerOf('backfill', job), time, now);
     const wanted = { batchId: batchId.toLowerCase(), reason: noteOf(options), plan };
     const submitted = await store.addBackfill(id, wanted, { manager });
     if (manager === undefined) this.runtime.wake();
@@ -223,15 +222,11 @@ export class SchedulerService {
   async nextRuns(job: string | Trigger, count: number): Promise<NextRun[]> {
     checkEach('nextRuns', { count }, { count: isCount });
     const now = this.runtime.clock.now();
-    if (typeof job !== 'string') {
-      const complaint = notATrigger(job);
-      if (complaint === null) return previewOfTrigger(job, now, count);
-      throw new InvalidTriggerError(`nextRuns: the trigger, ${shown(job)}, ${complaint}`);
-    }
+    if (typeof job !== 'string') return previewOfTrigger(job, now, count);
     checkId('nextRuns', job);
     const row = await (await this.runtime.store()).getJob(job);
     if (row === null) throw new JobNotFoundError(job);
-    return previewOfJob(row, this.#triggerOf('nextRuns', row), now, count);
+    return previewOfJob(row, this.runtime.triggerOf('nextRuns', row), now, count);
   }
 
   async getExecution(id: string): Promise<ExecutionInfo | null> {
@@ -281,15 +276,6 @@ export class SchedulerService {
       { manager },
     );
     return this.#changed(row, isChanged ? event : null, { manager });
-  }
-
-  /** The trigger of a job, computed by this process. */
-  #triggerOf(where: string, job: JobEntity): Trigger {
-    const trigger = this.runtime.registry.triggerOf(job);
-    if (trigger !== null) return trigger;
-    throw new InvalidJobError(
-      `${where}: "${job.id}" follows a trigger that is only in the code of another version. Call it in a process that has it.`,
-    );
   }
 
   /** What a caller's transaction may still take back is not announced. */
