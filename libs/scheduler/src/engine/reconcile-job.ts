@@ -40,10 +40,10 @@ export function isAddedAtRunTime({ source, state }: JobEntity): boolean {
   return source === 'dynamic' && state !== 'finished';
 }
 
-/** What a deploy does not touch. A run-time job that is finished leaves its history, and not its count. */
+/** What a deploy does not touch. A run-time job that is finished leaves its history, and not the count of its runs. */
 function sameJob(row: JobEntity, existing: JobEntity): JobEntity {
-  const { uid, lastInstant, createdAt } = existing;
-  const same = { ...row, uid, lastInstant, createdAt, version: existing.version + 1 };
+  const { uid, lastInstant, missedCount, createdAt } = existing;
+  const same = { ...row, uid, lastInstant, missedCount, createdAt, version: existing.version + 1 };
   if (existing.source === 'dynamic') return same;
   return {
     ...same,

@@ -276,6 +276,14 @@ describe('What was due by the old schedule and not decided', () => {
     expect(sync.row.missedCount).toBe(count);
   });
 
+  it('is added to what the job has missed before, also where its new trigger throws', () => {
+    const existing = dueFrom('10:00:00', { missedCount: 50 });
+    for (const trigger of [DAILY, broken()]) {
+      const { row, records } = deploy(code({ trigger }), existing, on('12:20:00'));
+      expect(row.missedCount).toBe(50 + records!.length);
+    }
+  });
+
   it.each(['paused', 'quarantined'] as const)('while the job was %s is recorded as such', (state) => {
     const sync = deploy(code({ trigger: DAILY }), dueFrom('12:00:00', { state }), on('12:00:30'));
     expect(lost(sync)).toEqual([['12:00:00', undefined, 1, `the job was ${state}`]]);
