@@ -13,7 +13,7 @@ import { wakeAfterJitter } from '../triggers/jitter.js';
 import { nextFire } from '../triggers/misfire.js';
 import type { Trigger } from '../triggers/trigger.js';
 import { ZONE_DATA } from '../triggers/zone.js';
-import { dueInstants, type DueInstants, type MissedRange } from './due-instants.js';
+import { dueInstants, firesPerJob, type DueInstants, type MissedRange } from './due-instants.js';
 import { describeError } from './json.js';
 import { checkRow } from './job-row.js';
 import { countMissed, fireRecord, missedRecords } from './new-records.js';
@@ -40,10 +40,11 @@ export interface DecideContext {
  * it throw is quarantined and the others go on.
  */
 export function decide({ now, jobs }: PassSnapshot, context: DecideContext): Decisions {
+  const most = firesPerJob(jobs.filter(({ isDue }) => isDue).length);
   const decided = jobs.toSorted(byUrgency).map((snapshot) => {
     const places = new Places(snapshot, context.slots);
     try {
-      return { places, ...decideJob(snapshot, places, now, context) };
+      return { places, ...decideJob(snapshot, places, { ...context, now, most }) };
     } catch (error) {
       return { places, ...NOTHING, quarantine: quarantine(snapshot.job, error) };
     }
@@ -74,12 +75,15 @@ interface JobDecision {
 }
 const NOTHING: JobDecision = { records: [], advance: null, quarantine: null, claims: [], cancel: null, backfill: [] };
 
-function decideJob(snapshot: JobSnapshot, places: Places, now: Date, context: DecideContext): JobDecision {
+/** `most`: how many fires of one job. */
+type Pass = DecideContext & { now: Date; most: number };
+
+function decideJob(snapshot: JobSnapshot, places: Places, { now, most, ...context }: Pass): JobDecision {
   const { job, isDue, pending } = snapshot;
   if (!context.canRun(job)) return NOTHING;
   checkRow(job);
   const trigger = isDue ? context.triggerOf(job) : null;
-  const due = trigger === null ? null : dueInstants(job, trigger, now);
+  const due = trigger === null ? null : dueInstants(job, trigger, now, most);
   // before anything is claimed: it may be what a newer fire replaces
   const cancel = due !== null && isReplacing(job, due, now) && places.room < 1 ? places.replace(REPLACED) : null;
   const claims = places.claim(pending.filter((execution) => !isBackfill(execution)));

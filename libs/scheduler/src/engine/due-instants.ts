@@ -4,6 +4,10 @@ import { InvalidTriggerError, type Trigger } from '../triggers/trigger.js';
 
 /** About this many fires of one job are decided in one pass; the rest follows in the next. */
 export const MAX_FIRES_PER_PASS = 100;
+/** And of all jobs together: what a pass records has to be written before its statement is too late. */
+const MAX_FIRES_OF_ALL = 1_000;
+/** So many of a job are looked at together, however many jobs are due: policies say what becomes of what is due at once. */
+const MIN_FIRES_PER_PASS = 10;
 /** Up to so many missed instants have a record each; more of them share one. */
 export const MAX_RECORDED_SINGLY = 10;
 /** Missed instants are counted up to here; one more means "more than". */
@@ -25,13 +29,18 @@ export interface DueInstants {
   first: Date | null;
 }
 
-/** Which of a job's due instants run and which are missed, by its misfire policy. Pure. */
-export function dueInstants(job: JobEntity, trigger: Trigger, now: Date): DueInstants {
+/** How many fires of each job a pass decides in which so many jobs are due. */
+export function firesPerJob(dueJobs: number): number {
+  return Math.min(MAX_FIRES_PER_PASS, Math.max(MIN_FIRES_PER_PASS, Math.floor(MAX_FIRES_OF_ALL / dueJobs)));
+}
+
+/** Which of a job's due instants run and which are missed, by its misfire policy; about `limit` fires at most. Pure. */
+export function dueInstants(job: JobEntity, trigger: Trigger, now: Date, limit: number): DueInstants {
   const first = firstUndecided(job, trigger);
   if (first === null || first > now) return { missed: [], fires: [], first };
   const latest = latestDue(trigger, first, now);
   const runsFrom = later(job.misfire === 'coalesce' ? latest : first, graceFrom(job, now) ?? first);
-  const fires = instantsFrom(trigger, runsFrom, first, latest, MAX_FIRES_PER_PASS);
+  const fires = instantsFrom(trigger, runsFrom, first, latest, limit);
   return { missed: missedBefore(trigger, first, fires[0] ?? null, latest), fires, first };
 }
 

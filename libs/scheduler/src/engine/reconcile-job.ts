@@ -146,7 +146,7 @@ function onTimeOf(
 function dueOf(job: JobEntity, now: Date, misfireGraceMs: number): Pick<DueInstants, 'missed' | 'fires'> {
   try {
     const trigger = anchored(parseTrigger(job.trigger as object), job.anchor);
-    return dueInstants({ ...job, misfire: 'coalesce', misfireGraceMs, jitterMs: 0 }, trigger, now);
+    return dueInstants({ ...job, misfire: 'coalesce', misfireGraceMs, jitterMs: 0 }, trigger, now, 1);
   } catch {
     return firstDueOf(job, now, misfireGraceMs);
   }

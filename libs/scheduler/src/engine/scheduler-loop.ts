@@ -18,6 +18,8 @@ const PEEK_EVERY_DEAF_MS = 1_000;
 /** Due work that could not be taken (locked, no room) is looked at again after this, plus jitter up to a second. */
 const UNTAKEN_WAIT_MS = 250;
 const BLOCKED_MS = 1_000;
+/** As many jobs are locked in one pass, however many slots are free: larger ones are no faster, and each has a deadline. */
+const MAX_JOBS_PER_PASS = 100;
 
 export interface LoopParts {
   store: JobStore;
@@ -92,7 +94,8 @@ export class SchedulerLoop implements Service {
   /** Records, advances and claims in one transaction, and starts handlers only after its commit is acknowledged. */
   async #pass(capabilities: readonly string[], slots: Map<string, number>): Promise<boolean> {
     const { store, session, dispatcher } = this.parts;
-    const limit = [...slots.values()].reduce((sum, free) => sum + free, 0);
+    const free = [...slots.values()].reduce((sum, each) => sum + each, 0);
+    const limit = Math.min(free, MAX_JOBS_PER_PASS);
     const { incarnation, options } = session;
     const unblocks = this.#unblocks;
     let seen: PassSnapshot | null = null;

@@ -40,7 +40,11 @@ export function runPass(
   decide: (snapshot: PassSnapshot) => Decisions,
   now: Date,
 ): PassResult & { isHeardElsewhere: boolean } {
-  const jobs = lockedJobs(data, request, now).map((job) => snapshotOf(data, job, request.limit, now));
+  const { due, others } = lockedJobs(data, request, now);
+  const jobs = [
+    ...due.map((job) => ({ job, isDue: true, ...activeOf(data, job, request.limit, now) })),
+    ...others.map((job) => ({ job, isDue: false, ...activeOf(data, job, request.limit, now) })),
+  ];
   const decisions = decide(structuredClone({ now, jobs }));
   const stopped = decisions.cancels.flatMap((cancel) => makeRoom(data, cancel, now));
   const cancelled = stopped.filter(({ status }) => status === 'cancelled');
@@ -57,7 +61,7 @@ export function runPass(
 }
 
 /** The jobs that are due, soonest first, then the ones whose executions wait, then those that have only a backfill. */
-function lockedJobs(data: MemoryData, request: PassRequest, now: Date): JobRow[] {
+function lockedJobs(data: MemoryData, request: PassRequest, now: Date): { due: JobRow[]; others: JobRow[] } {
   const due = data
     .jobs()
     .filter((job) => isDue(job, now) && request.capabilities.includes(job.capability))
@@ -70,15 +74,13 @@ function lockedJobs(data: MemoryData, request: PassRequest, now: Date): JobRow[]
     .sort((a, b) => lastIfBackfill(a, b) || a.availableAt.getTime() - b.availableAt.getTime())
     .flatMap((row) => data.jobByUid(row.jobUid) ?? []);
   const others = [...new Set(waiting)].filter((job) => !due.includes(job)).slice(0, request.limit);
-  return [...due, ...others];
+  return { due, others };
 }
 
-function snapshotOf(data: MemoryData, job: JobRow, limit: number, now: Date): JobSnapshot {
+function activeOf(data: MemoryData, job: JobRow, limit: number, now: Date): Omit<JobSnapshot, 'job' | 'isDue'> {
   const rows = data.active(job.uid);
   const pending = rows.filter((row) => isAvailable(data, row, now)).sort(byPriorityThenAge);
   return {
-    job,
-    isDue: isDue(job, now),
     active: rows.filter((row) => row.status === 'running' || row.leaseEpoch > 0).length,
     stopping: rows.filter((row) => row.status === 'running' && row.cancelRequestedAt !== null).length,
     queued: rows.filter((row) => row.leaseEpoch === 0 && row.kind !== 'backfill').length,

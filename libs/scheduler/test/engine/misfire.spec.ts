@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
 
-import { decideOne, type Situation } from './deciding.js';
+import { decide } from '../../src/engine/decide.js';
+import type { JobSnapshot } from '../../src/store/job-store.js';
+import { anchored } from '../../src/triggers/built-in.js';
+import { every } from '../../src/triggers/interval.trigger.js';
 import { CountingTrigger } from './counting-trigger.js';
+import { after, aRow, CREATED, decideOne, NONE_ACTIVE, type Situation } from './deciding.js';
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
@@ -76,6 +80,23 @@ describe('Late instants of all', () => {
     const { says, next, last } = decideOne({ now: 86_000, misfire: 'all' });
     expect(says).toHaveLength(100);
     expect({ next, last }).toEqual({ next: 101, last: 100 });
+  });
+
+  it.each([
+    [9, 100],
+    [40, 25],
+    [100, 10],
+    [300, 10],
+  ])('of %i jobs at once are about a thousand of all together, at least ten of each', (jobs, of) => {
+    const due = Array.from({ length: jobs }, (_, n): JobSnapshot => {
+      return { job: aRow(`job-${n}`, { misfire: 'all' }), isDue: true, ...NONE_ACTIVE };
+    });
+    const triggerOf = () => anchored(every('1s'), CREATED);
+    const slots = new Map([['default', jobs]]);
+    const { records, advances } = decide({ now: after(500), jobs: due }, { canRun: () => true, triggerOf, slots });
+    expect(records).toHaveLength(jobs * of);
+    expect(new Set(records.map(({ status }) => status))).toEqual(new Set(['running', 'pending']));
+    expect(advances.map(({ nextRunAt }) => nextRunAt)).toEqual(due.map(() => after(of + 1)));
   });
 
   it('leave none alone that was due with them', () => {

@@ -145,6 +145,27 @@ describe('After an outage of', () => {
   );
 });
 
+it('However many slots are free, a pass is small enough to be written in time, and each job goes on', async () => {
+  const clock = new ManualClock();
+  const inner = new MemoryJobStore({ clock });
+  const trigger = new CountingTrigger(every('1s', { anchor: clock.now() }));
+  const { store, most } = watched(inner, trigger);
+  const ran = new Map<string, number>();
+  const jobs = inOrder(1, 150).map((n): JobSpec => ({
+    id: `job-${n}`,
+    misfire: 'all',
+    trigger,
+    run: ({ jobId }) => void ran.set(jobId, (ran.get(jobId) ?? 0) + 1),
+  }));
+  await stop(await started(aNode(jobs, { clock, store })));
+  await clock.advance(30 * SECOND + 500);
+  const node = await started(aNode(jobs, { clock, store, concurrency: { default: 300 } }));
+  await clock.advance(SECOND / 4);
+  await stop(node);
+  expect([...ran.values()]).toEqual(jobs.map(() => 30));
+  expect(most.records).toBeLessThanOrEqual(1_100);
+});
+
 it('Late instants of all that wait for room in a full queue run all the same, each once', async () => {
   const clock = new ManualClock();
   const ran: number[] = [];
