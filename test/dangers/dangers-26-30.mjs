@@ -180,7 +180,7 @@ export const dangers26to30 = [
         what: 'older zone data compute again what newer ones have',
         file: 'libs/scheduler/src/store/statements/audit.ts',
         edits: [['j.tz_version COLLATE "C" < $2', 'j.tz_version COLLATE "C" <> $2']],
-        ...contract('audit', 'tells which ones by the wall clock are more than a day away'),
+        ...audit('tells which ones by the wall clock are more than a day away'),
       },
       {
         what: 'newer zone data move what is due within a day',
