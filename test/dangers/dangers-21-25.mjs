@@ -19,13 +19,13 @@ export const dangers21to25 = [
       },
       {
         what: 'a resume leaves everything due',
-        file: 'libs/scheduler/src/module/job-changes.ts',
+        file: 'libs/scheduler/src/module/calls/job-changes.ts',
         edits: [['if (catchUp && job.nextRunAt !== null) {', 'if (catchUp || !catchUp) {']],
         ...spec('module/pause-and-resume', 'record what fell into the pause as missed, and go on after it'),
       },
       {
         what: 'a resume never leaves anything due',
-        file: 'libs/scheduler/src/module/job-changes.ts',
+        file: 'libs/scheduler/src/module/calls/job-changes.ts',
         edits: [['if (catchUp && job.nextRunAt !== null) {', 'if (catchUp && !catchUp) {']],
         ...spec('module/pause-and-resume', 'leave what fell into the pause due with catchUp'),
       },

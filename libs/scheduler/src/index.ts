@@ -49,4 +49,4 @@ export { SCHEDULER_CLOCK } from './module/scheduler.clock.js';
 export { getSchedulerToken } from './module/scheduler.token.js';
 export type { DataOf, HandlerMethod, JsonSafe } from './module/handler-method.js';
 export type { Once, Recurrence } from './module/job-timing.js';
-export type { JobToAdd, NewJob } from './module/job-to-add.js';
+export type { JobToAdd, NewJob } from './module/calls/job-to-add.js';

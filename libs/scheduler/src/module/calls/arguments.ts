@@ -1,12 +1,12 @@
 import type { EntityManager } from 'typeorm';
 
-import { InvalidJobError } from '../engine/job-settings.js';
-import { notJson } from '../engine/json.js';
-import { ACTIVE_STATUSES, ENDED_STATUSES } from '../store/job-execution.entity.js';
-import type { ExecutionFilter, JobFilter } from '../store/job-store.js';
-import { JOB_STATES } from '../store/job.entity.js';
-import { shown } from '../triggers/instant.js';
-import { strangerIn } from './known-keys.js';
+import { InvalidJobError } from '../../engine/job-settings.js';
+import { notJson } from '../../engine/json.js';
+import { ACTIVE_STATUSES, ENDED_STATUSES } from '../../store/job-execution.entity.js';
+import type { ExecutionFilter, JobFilter } from '../../store/job-store.js';
+import { JOB_STATES } from '../../store/job.entity.js';
+import { shown } from '../../triggers/instant.js';
+import { strangerIn } from '../known-keys.js';
 
 export interface Call {
   /**

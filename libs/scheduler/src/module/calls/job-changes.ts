@@ -1,11 +1,11 @@
-import { passedInstants } from '../engine/due-instants.js';
-import { countMissed, missedRecords } from '../engine/new-records.js';
-import type { JobChange } from '../store/job-store.js';
-import type { JobEntity } from '../store/job.entity.js';
-import { wakeAfterJitter } from '../triggers/jitter.js';
-import { nextFire } from '../triggers/misfire.js';
-import type { Trigger } from '../triggers/trigger.js';
-import type { Note } from './call-arguments.js';
+import { passedInstants } from '../../engine/due-instants.js';
+import { countMissed, missedRecords } from '../../engine/new-records.js';
+import type { JobChange } from '../../store/job-store.js';
+import type { JobEntity } from '../../store/job.entity.js';
+import { wakeAfterJitter } from '../../triggers/jitter.js';
+import { nextFire } from '../../triggers/misfire.js';
+import type { Trigger } from '../../triggers/trigger.js';
+import type { Note } from './arguments.js';
 
 /** null: it does not run anyway. */
 export function pausing(job: JobEntity, now: Date, note: Note): JobChange | null {

@@ -1,9 +1,9 @@
-import type { JobEntity } from '../store/job.entity.js';
-import { anchored } from '../triggers/built-in.js';
-import { notATrigger } from '../triggers/combined.trigger.js';
-import { shown } from '../triggers/instant.js';
-import { droppedRuns, nextRunsOf, type NextRun } from '../triggers/next-runs.js';
-import { InvalidTriggerError, type Trigger } from '../triggers/trigger.js';
+import type { JobEntity } from '../../store/job.entity.js';
+import { anchored } from '../../triggers/built-in.js';
+import { notATrigger } from '../../triggers/combined.trigger.js';
+import { shown } from '../../triggers/instant.js';
+import { droppedRuns, nextRunsOf, type NextRun } from '../../triggers/next-runs.js';
+import { InvalidTriggerError, type Trigger } from '../../triggers/trigger.js';
 
 /** Of a schedule that no job has yet: as if a job with it was created now. Throws `InvalidTriggerError`. */
 export function previewOfTrigger(trigger: Trigger, now: Date, count: number): NextRun[] {

@@ -2,18 +2,18 @@ import { randomUUID } from 'node:crypto';
 
 import type { Type } from '@nestjs/common';
 
-import { draftJob, type JobDraft, type Schedule } from '../engine/job-draft.js';
-import { InvalidJobError, type JobSettings } from '../engine/job-settings.js';
-import { durationMs } from '../triggers/duration.js';
-import { shown } from '../triggers/instant.js';
-import { parseTrigger, triggerOf } from '../triggers/trigger-spec.js';
-import { InvalidTriggerError, type Duration, type Trigger } from '../triggers/trigger.js';
-import { checkBoolean } from './call-arguments.js';
-import type { DataField, DataOf } from './handler-method.js';
-import { checkExecutor } from './job-definition.js';
-import type { Bounds, CronFields, Once, Recurrence } from './job-timing.js';
-import { BOUND_KEYS, RECURRENCE_KEYS, SETTING_KEYS, strangerIn } from './known-keys.js';
-import type { SchedulerRuntime } from './scheduler.runtime.js';
+import { draftJob, type JobDraft, type Schedule } from '../../engine/job-draft.js';
+import { InvalidJobError, type JobSettings } from '../../engine/job-settings.js';
+import { durationMs } from '../../triggers/duration.js';
+import { shown } from '../../triggers/instant.js';
+import { parseTrigger, triggerOf } from '../../triggers/trigger-spec.js';
+import { InvalidTriggerError, type Duration, type Trigger } from '../../triggers/trigger.js';
+import { checkBoolean } from './arguments.js';
+import type { DataField, DataOf } from '../handler-method.js';
+import { checkExecutor } from '../job-definition.js';
+import type { Bounds, CronFields, Once, Recurrence } from '../job-timing.js';
+import { BOUND_KEYS, RECURRENCE_KEYS, SETTING_KEYS, strangerIn } from '../known-keys.js';
+import type { SchedulerRuntime } from '../scheduler.runtime.js';
 
 /** A job that is added at run time: when, with what, and how its runs behave. */
 export type JobToAdd<D> = JobSettings &

@@ -1,0 +1,33 @@
+import type { JobInfo } from '../../engine/info.js';
+import { newJobRow } from '../../engine/job-draft.js';
+import type { ConflictRule } from '../../store/job-store.js';
+import type { JobEntity } from '../../store/job.entity.js';
+import type { SchedulerRuntime } from '../scheduler.runtime.js';
+import { checkCallOptions, checkEach, isOneOf, type CallOptions } from './arguments.js';
+import { told } from './change-job.js';
+import { draftAdded, type JobRequest } from './job-to-add.js';
+
+export interface Conflict {
+  /** What becomes of the call when the id is taken. @default 'error': it rejects with `JobConflictError` */
+  onConflict?: ConflictRule;
+}
+
+export async function addJob(
+  runtime: SchedulerRuntime,
+  job: JobRequest,
+  options: CallOptions & Conflict,
+): Promise<JobInfo> {
+  checkCallOptions('addJob', options, ['onConflict']);
+  const { onConflict = 'error', manager, reason = null, by = null } = options;
+  checkEach('addJob', { onConflict }, { onConflict: isOneOf(['error', 'keep', 'replace']) });
+  const draft = draftAdded(job, runtime);
+  const store = await runtime.store();
+  let planned = '';
+  const plan = (now: Date): JobEntity[] => {
+    const row = { ...newJobRow(draft, now), stateReason: reason, stateBy: by };
+    planned = row.uid;
+    return [row];
+  };
+  const [row] = await store.addJobs(plan, onConflict, { manager });
+  return told(runtime, row!, row!.uid === planned ? 'job.added' : null, options);
+}
