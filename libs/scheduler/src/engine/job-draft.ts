@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 
 import type { JobEntity } from '../store/job.entity.js';
-import { anchored } from '../triggers/built-in.js';
+import { anchored, isEveryMillisecond } from '../triggers/built-in.js';
 import { at } from '../triggers/date.trigger.js';
 import { shown } from '../triggers/instant.js';
 import { wakeAfterJitter } from '../triggers/jitter.js';
@@ -82,6 +82,11 @@ function checkBounds(where: string, { maxRuns, jitterMs }: { maxRuns: number | n
 
 /** What a trigger of the user's own says of itself becomes part of the row. */
 function checkTrigger(where: string, trigger: Trigger): void {
+  if (isEveryMillisecond(trigger)) {
+    throw new InvalidJobError(
+      `${where}: its trigger fires every millisecond of whole days. Say when it runs on those days, e.g. allOf(cron('0 7 * * *'), days({ … })).`,
+    );
+  }
   let problem: string | null;
   try {
     problem = notJson(JSON.parse(JSON.stringify(trigger.toJSON())), 'toJSON()');

@@ -12,6 +12,8 @@ export interface BuiltInTrigger extends Trigger {
   nextWithin?(afterMs: number, untilMs: number, steps: Steps): number | null;
   /** Every fire is at a whole second. */
   readonly isOnWholeSeconds?: boolean;
+  /** It fires every millisecond of some stretch of time: no job can follow that. */
+  readonly isEveryMillisecond?: boolean;
   /**
    * How far the fires go on from the one at `ms` with one each `gridMs`: the last instant of the stretch, or an earlier
    * one; `ms` itself when it does not fire then.
@@ -104,6 +106,10 @@ export function partInWords(trigger: Trigger): string {
 
 export function isOnWholeSeconds(trigger: Trigger): boolean {
   return asBuiltIn(trigger)?.isOnWholeSeconds === true;
+}
+
+export function isEveryMillisecond(trigger: Trigger): boolean {
+  return asBuiltIn(trigger)?.isEveryMillisecond === true;
 }
 
 export function unbrokenUntil(trigger: Trigger, ms: number, gridMs: Grid): number {

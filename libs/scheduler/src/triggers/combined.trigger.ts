@@ -4,6 +4,7 @@ import {
   BUILT_IN,
   droppedOf,
   firesAt,
+  isEveryMillisecond,
   isMoved,
   isOnWholeSeconds,
   lastByHalving,
@@ -26,6 +27,7 @@ interface Combination {
   /** The first fire in (`afterMs`, `untilMs`]. */
   nextWithin(triggers: readonly Trigger[], afterMs: number, untilMs: number, steps: Steps): number | null;
   isOnWholeSeconds(triggers: readonly Trigger[]): boolean;
+  isEveryMillisecond(triggers: readonly Trigger[]): boolean;
   unbrokenUntil(triggers: readonly Trigger[], ms: number, gridMs: Grid): number;
   dropped(triggers: readonly Trigger[], afterMs: number, untilMs: number): Iterable<number>;
   isMoved(triggers: readonly Trigger[], ms: number): boolean;
@@ -45,6 +47,10 @@ class CombinedTrigger implements BuiltInTrigger {
 
   get isOnWholeSeconds(): boolean {
     return this.combination.isOnWholeSeconds(this.triggers);
+  }
+
+  get isEveryMillisecond(): boolean {
+    return this.combination.isEveryMillisecond(this.triggers);
   }
 
   nextAfter(after: Date): Date | null {
@@ -106,6 +112,7 @@ const ALL_OF: Combination = {
     return candidate;
   },
   isOnWholeSeconds: (triggers) => triggers.some(isOnWholeSeconds),
+  isEveryMillisecond: (triggers) => triggers.every(isEveryMillisecond),
   unbrokenUntil: (triggers, ms, gridMs) => Math.min(...triggers.map((each) => unbrokenUntil(each, ms, gridMs))),
   // what is dropped is no fire that the others could agree with
   dropped: () => [],
@@ -121,6 +128,7 @@ const ANY_OF: Combination = {
     return first;
   },
   isOnWholeSeconds: (triggers) => triggers.every(isOnWholeSeconds),
+  isEveryMillisecond: (triggers) => triggers.some(isEveryMillisecond),
   unbrokenUntil: (triggers, ms, gridMs) => Math.max(...triggers.map((each) => unbrokenUntil(each, ms, gridMs))),
   dropped: (triggers, afterMs, untilMs) =>
     triggers.flatMap((each) => [...droppedOf(each, afterMs, untilMs)]).sort((a, b) => a - b),
@@ -143,6 +151,7 @@ const EXCEPT: Combination = {
     }
   },
   isOnWholeSeconds: ([trigger]) => isOnWholeSeconds(trigger!),
+  isEveryMillisecond: ([trigger]) => isEveryMillisecond(trigger!),
   unbrokenUntil: (_triggers, ms) => ms,
   *dropped([trigger, ...excluded], afterMs, untilMs) {
     for (const ms of droppedOf(trigger!, afterMs, untilMs)) {

@@ -36,6 +36,7 @@ type Chosen = Pick<DaysOptions, 'dates' | 'weekdays' | 'from' | 'to'>;
 /** Whole days. */
 class DaysTrigger implements BuiltInTrigger {
   readonly [BUILT_IN] = true;
+  readonly isEveryMillisecond = true;
   readonly #bounds = new Bounds();
   readonly #timeline: Timeline;
 

@@ -3,6 +3,7 @@ import {
   anchored,
   BUILT_IN,
   droppedOf,
+  isEveryMillisecond,
   isMoved,
   isOnWholeSeconds,
   nextWithin,
@@ -45,6 +46,10 @@ class WithinTrigger implements BuiltInTrigger {
 
   get isOnWholeSeconds(): boolean {
     return isOnWholeSeconds(this.trigger);
+  }
+
+  get isEveryMillisecond(): boolean {
+    return isEveryMillisecond(this.trigger);
   }
 
   nextWithin(afterMs: number, untilMs: number, steps: Steps): number | null {

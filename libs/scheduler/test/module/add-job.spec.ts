@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import {
   allOf,
+  anyOf,
   calendar,
   cron,
   days,
@@ -144,6 +145,18 @@ describe('addJob', () => {
       { handler: 'remind', trigger: { ...foreign, toJSON: () => ({ kind: 'moon' }) } },
       {},
       /no other process could rebuild.*"moon"/s,
+    ],
+    [
+      'whole days as a schedule',
+      { handler: 'remind', trigger: anyOf(cron('0 7 * * *'), except(days({ weekdays: ['MON'] }), cron('0 8 * * *'))) },
+      {},
+      /every millisecond of whole days\. Say when it runs on those days, e\.g\. allOf\(cron\(/,
+    ],
+    [
+      'whole days with bounds as a schedule',
+      { handler: 'remind', trigger: allOf(days({ weekdays: ['MON'] })), startAt: at(0) },
+      {},
+      /every millisecond of whole days/,
     ],
     ['the id of a declared job', { handler: 'remind', id: 'declared' }, {}, /"declared" is the id of a @ScheduledJob/],
     [
