@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { inspect } from 'node:util';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
+import pg from 'pg';
 import { DataSource } from 'typeorm';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { JobStoreConfigurationError, JobStoreUnavailableError } from '../../src/store/errors.js';
 import { migrations } from '../../src/store/migrations/index.js';
@@ -24,6 +25,15 @@ async function refusal(opening: Promise<void>): Promise<Error> {
     () => expect.unreachable('it opened'),
     (error: unknown) => error as Error,
   );
+}
+
+/** As the code of the first migration left it. */
+async function makeOlder(): Promise<void> {
+  await sql(`ALTER TABLE "${schema}".job DROP COLUMN missed_count, DROP COLUMN skipped_count, DROP COLUMN queued_count,
+      DROP COLUMN cancelled_count;
+    DROP INDEX "${schema}".job_execution_waiting, "${schema}".job_execution_backfill;
+    DELETE FROM "${schema}".migrations WHERE name LIKE 'AddCounters%';
+    UPDATE "${schema}".scheduler SET schema_version = 1`);
 }
 
 /** Everything an error can print. */
@@ -52,11 +62,7 @@ describe('the schema', () => {
     const store = await cleanup.openStore(schema);
     await store.addJobs(() => [aJob({ runCount: 7 })], 'error');
     await store.close();
-    await sql(`ALTER TABLE "${schema}".job DROP COLUMN missed_count, DROP COLUMN skipped_count, DROP COLUMN queued_count,
-        DROP COLUMN cancelled_count;
-      DROP INDEX "${schema}".job_execution_waiting, "${schema}".job_execution_backfill;
-      DELETE FROM "${schema}".migrations WHERE name LIKE 'AddCounters%';
-      UPDATE "${schema}".scheduler SET schema_version = 1`);
+    await makeOlder();
     const check = await refusal(cleanup.store(schema, { migrations: 'check' }).open('default'));
     expect(check.message).toContain('AddCounters');
 
@@ -73,6 +79,23 @@ describe('the schema', () => {
       SELECT ${columns.map((name) => `r."${name}"`).join()} FROM "${schema}".job j,
         jsonb_populate_record(NULL::"${schema}".job, to_jsonb(j) || '{"id": "old", "uid": "${randomUUID()}"}') r`);
     expect(await newer.getJob('old')).toMatchObject({ runCount: 7, ...none });
+  });
+
+  it('of older code is taken from older code at work without ending anything of it', async () => {
+    const store = await cleanup.openStore(schema);
+    await store.addJobs(() => [aJob()], 'error');
+    await store.close();
+    await makeOlder();
+    const outcome = cleanup.add(new pg.Client({ connectionString: serverUrl() }), (client) => client.end());
+    await outcome.connect();
+    await outcome.query(`BEGIN; UPDATE "${schema}".job_execution SET reason = 'its outcome'`);
+    const opened = cleanup.openStore(schema);
+    // the migration has taken the one table and waits for the other
+    const waiting = `SELECT count(*)::int AS n FROM pg_locks WHERE NOT granted AND relation = $1::regclass`;
+    await vi.waitUntil(async () => (await sql(waiting, [`"${schema}".job_execution`]))[0]?.n > 0, 10_000);
+    await outcome.query(`UPDATE "${schema}".job SET consecutive_failures = 7; COMMIT`);
+    const newer = await opened;
+    expect(await newer.getJob('report')).toMatchObject({ consecutiveFailures: 7, missedCount: 0 });
   });
 
   it('keeps room on the page for updates, and is vacuumed early', async () => {
