@@ -28,7 +28,7 @@ export function backfilledInstants(job: JobEntity, trigger: Trigger, { from, to 
   if (first !== null && to >= first) {
     throw new InvalidJobError(
       `${where}: its schedule decides about its instants from ${first.toISOString()} on itself, and to is ` +
-        `${to.toISOString()}. Give a to that lies before ${first.toISOString()}.`,
+        `${to.toISOString()}. Give a to that lies before ${first.toISOString()}${orResume(job)}.`,
     );
   }
   const instants: Date[] = [];
@@ -40,6 +40,11 @@ export function backfilledInstants(job: JobEntity, trigger: Trigger, { from, to 
     next = nextFire(trigger, next);
   }
   return instants;
+}
+
+/** What fell into a pause is past the schedule only when the pause is over. */
+function orResume({ id, state }: JobEntity): string {
+  return state === 'paused' || state === 'quarantined' ? `, or call resumeJob("${id}") first: it is ${state}` : '';
 }
 
 function tooMany(where: string, last: Date, next: Date): InvalidJobError {

@@ -54,6 +54,16 @@ describe('backfill', () => {
     );
   });
 
+  it('of a job that is paused ends before its pause, and says what to do about that', async () => {
+    const { scheduler, clock } = await anHourLater();
+    await scheduler.pauseJob('x');
+    await clock.advance(30 * MINUTE);
+    await expect(scheduler.backfill('x', at(60), at(80))).rejects.toThrow(
+      `Give a to that lies before ${at(70).toISOString()}, or call resumeJob("x") first: it is paused.`,
+    );
+    expect(await scheduler.backfill('x', at(60), at(69))).toEqual({ submitted: 1 });
+  });
+
   it('never reaches into the future, also of a job that is finished', async () => {
     const { scheduler, clock } = await managing();
     await scheduler.addJob({ id: 'once', handler: 'remind', in: '10m', data: { user: 'u1' } });
