@@ -70,6 +70,7 @@ describe('nextRuns', () => {
     ['x', 0, /nextRuns: count is 0\. Write a whole number from 1 to 1000/],
     ['x', 1_001, /count is 1001/],
     ['x', '5', /count is "5"/],
+    ['x', undefined, /count is undefined/],
     ['', 5, /nextRuns: the id is ""/],
     [null, 5, /nextRuns: the trigger, null, has no method nextAfter\(\)/],
     [{ cron: '* * * * *' }, 5, /nextRuns: the trigger, an object, has no method nextAfter\(\)\. Give what cron\(\)/],

@@ -111,8 +111,14 @@ function isText(value: unknown): string | null {
 function isDate(value: unknown): string | null {
   return value instanceof Date && !Number.isNaN(value.getTime()) ? null : 'Give a valid Date.';
 }
+/** Of an argument that has to be there. */
+export function checkCount(where: string, name: string, value: unknown): void {
+  const complaint = isCount(value);
+  refuse(where, complaint === null ? null : `${name} is ${shown(value)}. ${complaint}`);
+}
+
 /** How many of something one call may give. */
-export function isCount(value: unknown): string | null {
+function isCount(value: unknown): string | null {
   const isIn = Number.isInteger(value) && (value as number) >= 1 && (value as number) <= MOST_ITEMS;
   return isIn ? null : `Write a whole number from 1 to ${MOST_ITEMS}.`;
 }

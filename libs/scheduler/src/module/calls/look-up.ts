@@ -4,7 +4,7 @@ import type { ExecutionFilter, JobFilter, Page } from '../../store/job-store.js'
 import type { NextRun } from '../../triggers/next-runs.js';
 import type { Trigger } from '../../triggers/trigger.js';
 import type { SchedulerRuntime } from '../scheduler.runtime.js';
-import { checkEach, checkExecutionFilter, checkId, checkJobFilter, isCount, isUuid } from './arguments.js';
+import { checkCount, checkExecutionFilter, checkId, checkJobFilter, isUuid } from './arguments.js';
 import { previewOfJob, previewOfTrigger } from './job-preview.js';
 
 export async function getJob(runtime: SchedulerRuntime, id: string): Promise<JobInfo | null> {
@@ -20,7 +20,7 @@ export async function getJobs(runtime: SchedulerRuntime, filter: JobFilter): Pro
 }
 
 export async function nextRuns(runtime: SchedulerRuntime, job: string | Trigger, count: number): Promise<NextRun[]> {
-  checkEach('nextRuns', { count }, { count: isCount });
+  checkCount('nextRuns', 'count', count);
   const now = runtime.clock.now();
   if (typeof job !== 'string') return previewOfTrigger(job, now, count);
   checkId('nextRuns', job);
