@@ -154,7 +154,7 @@ export const dangers06to10 = [
       {
         what: 'a job without room is looked at all the time',
         file: engine('scheduler-loop'),
-        edits: [['this.#blockUntaken(seen, claimed);\n', '']],
+        edits: [['this.#blockUntaken(seen, claimed);', 'void claimed;']],
         ...spec('engine/dangers', 'for want of room is looked at once a second'),
       },
       {
@@ -162,6 +162,26 @@ export const dangers06to10 = [
         file: statement('lock-jobs'),
         edits: [['AND e.job_uid <> ALL($3::uuid[])', 'AND $3::uuid[] IS NOT NULL']],
         ...contract('pending', 'is not offered while its job is blocked'),
+      },
+      {
+        what: 'what is due of one capability comes before all of another',
+        file: statement('lock-jobs'),
+        edits: [['ORDER BY f.wake_at', 'ORDER BY c.capability']],
+        ...contract('pass', 'at what is due longest, however much is due of another capability'),
+      },
+      {
+        what: 'what waits of one capability comes before all of another',
+        file: statement('lock-jobs'),
+        edits: [
+          ['GROUP BY w.job_uid ORDER BY min(w.available_at)', 'GROUP BY w.job_uid ORDER BY min(w.available_at) DESC'],
+        ],
+        ...contract('pending', 'is offered first where it waits longest, however much waits of another capability'),
+      },
+      {
+        what: 'what cannot be decided here is the first in every pass',
+        file: engine('scheduler-loop'),
+        edits: [['this.#undecided.add(job.uid)', 'void job.uid']],
+        ...spec('engine/back-pressure', 'takes no place in the passes of a node with a single slot'),
       },
       {
         what: 'a peek sees what this node cannot run',

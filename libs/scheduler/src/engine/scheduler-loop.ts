@@ -9,6 +9,7 @@ import { decide, type DecideContext } from './decide.js';
 import { keyOf, type Dispatcher } from './dispatcher.js';
 import type { HandlerRegistry } from './handler-registry.js';
 import type { NodeSession } from './node-session.js';
+import { PutAside } from './put-aside.js';
 import type { Service } from './service.js';
 
 /** The loop looks at least this often, should a notification get lost. */
@@ -17,7 +18,6 @@ const PEEK_EVERY_MS = 60_000;
 const PEEK_EVERY_DEAF_MS = 1_000;
 /** Due work that could not be taken (locked, no room) is looked at again after this, plus jitter up to a second. */
 const UNTAKEN_WAIT_MS = 250;
-const BLOCKED_MS = 1_000;
 /** As many jobs are locked in one pass, however many slots are free: larger ones are no faster, and each has a deadline. */
 const MAX_JOBS_PER_PASS = 100;
 
@@ -43,11 +43,16 @@ export class SchedulerLoop implements Service {
   readonly name = 'loop';
   /** uids of the jobs of a pass whose commit was not answered. */
   #unresolved: readonly string[] = [];
-  /** uid → until when (monotonic) its pending executions need not be looked at. */
-  readonly #blocked = new Map<string, number>();
+  /** What waits of these had no room. */
+  readonly #blocked: PutAside;
+  /** These are due, and this node could not decide them. */
+  readonly #undecided: PutAside;
   #unblocks = 0;
 
-  constructor(private readonly parts: LoopParts) {}
+  constructor(private readonly parts: LoopParts) {
+    this.#blocked = new PutAside(parts.clock);
+    this.#undecided = new PutAside(parts.clock);
+  }
 
   async run(signal: AbortSignal, succeeded: () => void): Promise<void> {
     while (!signal.aborted) {
@@ -72,11 +77,11 @@ export class SchedulerLoop implements Service {
     const capabilities = registry.capabilities([...slots.keys()]);
     // without a free slot it still has to hear what shall stop
     if (capabilities.length === 0 && dispatcher.isIdle) return PEEK_EVERY_MS;
-    const { now, nextAt, stopping } = await store.peek(capabilities, this.#blockedNow(), session.incarnation);
+    const { now, nextAt, stopping } = await store.peek(capabilities, this.#blocked.uids(), session.incarnation);
     for (const id of stopping) dispatcher.abort(id, 'cancelled');
     const idleMs = nextAt === null ? Infinity : nextAt.getTime() - now.getTime();
     const peekMs = this.parts.canHear() ? PEEK_EVERY_MS : PEEK_EVERY_DEAF_MS;
-    if (idleMs > 0) return Math.min(idleMs, peekMs, this.#blockedMs());
+    if (idleMs > 0) return Math.min(idleMs, peekMs, this.#blocked.leftMs());
     const hasTaken = await this.#pass(capabilities, slots);
     return hasTaken ? 0 : UNTAKEN_WAIT_MS + this.parts.random() * (1_000 - UNTAKEN_WAIT_MS);
   }
@@ -100,7 +105,8 @@ export class SchedulerLoop implements Service {
     const unblocks = this.#unblocks;
     let seen: PassSnapshot | null = null;
     let decisions: Decisions | null = null;
-    const request = { incarnation, nodeName: options.nodeName, capabilities, limit, blocked: this.#blockedNow() };
+    const [blocked, undecided] = [this.#blocked.uids(), this.#undecided.uids()];
+    const request = { incarnation, nodeName: options.nodeName, capabilities, limit, blocked, undecided };
     const { now, recorded, claimed, cancelled, quarantined } = await store
       .pass(request, (snapshot) => {
         seen = snapshot;
@@ -117,9 +123,11 @@ export class SchedulerLoop implements Service {
     }
     // room that came meanwhile is not in the snapshot
     if (this.#unblocks === unblocks) this.#blockUntaken(seen, claimed);
+    const isOutOfTheWay = this.#putUndecidedAside(seen, decisions);
     this.parts.onPass(latenessMs(recorded, now));
     this.parts.onDecided([...recorded, ...cancelled], quarantinedJobs(jobs, quarantined));
-    return recorded.length + claimed.length + quarantined.length + (decisions as Decisions).advances.length > 0;
+    const { advances } = decisions as Decisions;
+    return isOutOfTheWay || recorded.length + claimed.length + quarantined.length + advances.length > 0;
   }
 
   #deciding(slots: ReadonlyMap<string, number>): DecideContext {
@@ -152,23 +160,22 @@ export class SchedulerLoop implements Service {
     }
   }
 
-  #blockedNow(): string[] {
-    const now = this.parts.clock.monotonicMs();
-    for (const [uid, until] of this.#blocked) if (until <= now) this.#blocked.delete(uid);
-    return [...this.#blocked.keys()];
-  }
-
-  /** Until the next of the blocked jobs may be looked at again: what waits of them is out of the peek's sight. */
-  #blockedMs(): number {
-    return Math.max(1, Math.min(...this.#blocked.values()) - this.parts.clock.monotonicMs());
-  }
-
   #blockUntaken(seen: PassSnapshot, claimed: readonly JobExecutionEntity[]): void {
     const taken = new Set(claimed.map(({ jobUid }) => jobUid));
-    const until = this.parts.clock.monotonicMs() + BLOCKED_MS;
     for (const { job, pending } of seen.jobs) {
-      if (pending.length > 0 && !taken.has(job.uid)) this.#blocked.set(job.uid, until);
+      if (pending.length > 0 && !taken.has(job.uid)) this.#blocked.add(job.uid);
     }
+  }
+
+  /**
+   * What only another version's code can compute would be the first in every pass, as long as there is none.
+   * true: the next pass sees what it stood before.
+   */
+  #putUndecidedAside(seen: PassSnapshot, { advances, quarantines }: Decisions): boolean {
+    const decided = new Set([...advances, ...quarantines].map(({ uid }) => uid));
+    const undecided = seen.jobs.filter(({ job, isDue }) => isDue && !decided.has(job.uid));
+    for (const { job } of undecided) this.#undecided.add(job.uid);
+    return undecided.length > 0;
   }
 }
 

@@ -11,6 +11,8 @@ export interface PassRequest {
   limit: number;
   /** uids of jobs whose pending executions had no room a moment ago. */
   blocked: readonly string[];
+  /** uids of jobs that are due, and that this node could not decide a moment ago: they are not locked as due. */
+  undecided: readonly string[];
 }
 export interface PendingExecution {
   id: string;

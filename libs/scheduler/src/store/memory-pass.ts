@@ -65,6 +65,7 @@ function lockedJobs(data: MemoryData, request: PassRequest, now: Date): { due: J
   const due = data
     .jobs()
     .filter((job) => isDue(job, now) && request.capabilities.includes(job.capability))
+    .filter(({ uid }) => !request.undecided.includes(uid))
     .sort((a, b) => Number(a.wakeAt) - Number(b.wakeAt))
     .slice(0, request.limit);
   const waiting = data

@@ -134,7 +134,7 @@ export function outcomeOf(execution: JobExecutionEntity, overrides: Partial<Outc
 
 export function aPass(node: NodeRegistration, overrides: Partial<PassRequest> = {}): PassRequest {
   const { incarnation, nodeName, capabilities } = node;
-  return { incarnation, nodeName, capabilities, limit: 100, blocked: [], ...overrides };
+  return { incarnation, nodeName, capabilities, limit: 100, blocked: [], undecided: [], ...overrides };
 }
 
 export function decisions(some: Partial<Decisions> = {}): Decisions {

@@ -6,6 +6,7 @@ import {
   aNode,
   aPass,
   advanceOf,
+  CAPABILITY,
   decideAll,
   decisions,
   FAR_FUTURE,
@@ -16,6 +17,8 @@ import {
   SECOND,
 } from '../builders.js';
 import { added, executionOf, expectNothingChanged, idsOf, registered, running, seen, type Fixture } from './fixture.js';
+
+const NUMBERS = [1, 2, 3, 4, 5, 6, 7, 8, 9];
 
 export function passPromises(fixture: Fixture): void {
   describe('a pass looks', () => {
@@ -46,6 +49,19 @@ export function passPromises(fixture: Fixture): void {
       const jobs = [3, 1, 4, 2, 5].map((n) => aJob({ id: `job-${n}`, nextRunAt: plus(PAST, n * SECOND) }));
       await added(fixture.store, ...jobs);
       expect(idsOf(await seen(fixture.store, node, { limit: 2 })).sort()).toEqual(['job-1', 'job-2']);
+    });
+
+    it('at what is due longest, however much is due of another capability', async () => {
+      const node = await registered(fixture.store, { capabilities: ['mail@default', CAPABILITY] });
+      const mails = NUMBERS.map((n) => aJob({ id: `mail-${n}`, capability: 'mail@default', nextRunAt: PAST }));
+      await added(fixture.store, ...mails, aJob({ nextRunAt: plus(PAST, -SECOND) }));
+      expect(idsOf(await seen(fixture.store, node, { limit: 3 }))).toContain('report');
+    });
+
+    it('not at what is due and could not be decided a moment ago', async () => {
+      const node = await registered(fixture.store);
+      const [job] = await added(fixture.store, aJob(), aJob({ id: 'other', nextRunAt: plus(PAST, SECOND) }));
+      expect(idsOf(await seen(fixture.store, node, { limit: 1, undecided: [job!.uid] }))).toEqual(['other']);
     });
 
     it('at nothing with an empty list of capabilities', async () => {

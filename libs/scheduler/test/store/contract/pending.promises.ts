@@ -4,6 +4,7 @@ import {
   aJob,
   aNode,
   aPass,
+  CAPABILITY,
   claimAll,
   decisions,
   FAR_FUTURE,
@@ -27,6 +28,8 @@ import {
   waiting,
   type Fixture,
 } from './fixture.js';
+
+const NUMBERS = [1, 2, 3, 4, 5, 6, 7, 8, 9];
 
 export function pendingPromises(fixture: Fixture): void {
   const notDue = (overrides = {}) => aJob({ nextRunAt: FAR_FUTURE, ...overrides });
@@ -53,6 +56,16 @@ export function pendingPromises(fixture: Fixture): void {
       const [job] = await added(fixture.store, notDue(), aJob({ id: 'due-1' }), aJob({ id: 'due-2' }));
       await waiting(fixture.store, job!, PAST);
       expect(idsOf(await seen(fixture.store, node, { limit: 1 }))).toContain(job!.id);
+    });
+
+    it('is offered first where it waits longest, however much waits of another capability', async () => {
+      const node = await registered(fixture.store, { capabilities: ['mail@default', CAPABILITY] });
+      const mails = NUMBERS.map((n) => notDue({ id: `mail-${n}`, capability: 'mail@default' }));
+      const [report] = await added(fixture.store, notDue());
+      await waiting(fixture.store, report!, PAST);
+      await fixture.tick();
+      for (const mail of await added(fixture.store, ...mails)) await waiting(fixture.store, mail, PAST);
+      expect(idsOf(await seen(fixture.store, node, { limit: 1 }))).toEqual(['report']);
     });
 
     it('is not offered while its job is blocked', async () => {
