@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe } from 'vitest';
 
 import type { JobStore } from '../../src/store/job-store.js';
 import { backfillPromises } from './contract/backfill.promises.js';
@@ -24,10 +24,20 @@ export interface StoreUnderTest {
   dispose(): Promise<void>;
 }
 
-/** What every store keeps. `make` gives an empty one, which may be open as "default" already. */
-export function describeJobStore(name: string, make: () => Promise<StoreUnderTest>): void {
+/**
+ * What every store keeps.
+ *
+ * @param make gives an empty one, which may be open as "default" already
+ * @param end after the last test
+ */
+export function describeJobStore(
+  name: string,
+  make: () => Promise<StoreUnderTest>,
+  end: () => Promise<void> = async () => {},
+): void {
   describe(name, () => {
     let current: StoreUnderTest;
+    afterAll(end);
     beforeEach(async () => {
       current = await make();
       await current.store.open(SCHEDULER_NAME);

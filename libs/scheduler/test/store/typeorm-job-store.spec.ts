@@ -3,12 +3,13 @@ import { DataSource } from 'typeorm';
 import { systemClock } from '../../src/clock/clock.js';
 import { TypeOrmJobStore } from '../../src/store/typeorm-job.store.js';
 import { describeJobStore } from './job-store.contract.js';
-import { serverUrl, underTest } from './typeorm-store.support.js';
+import { onOneSchema, serverUrl } from './typeorm-store.support.js';
 
-describeJobStore('TypeOrmJobStore', () => underTest((schema, cleanup) => cleanup.store(schema)));
+describeJobStore('TypeOrmJobStore', ...onOneSchema((schema, cleanup) => cleanup.store(schema)));
 
-describeJobStore("TypeOrmJobStore on the application's data source", () =>
-  underTest(async (schema, cleanup) => {
+describeJobStore(
+  "TypeOrmJobStore on the application's data source",
+  ...onOneSchema(async (schema, cleanup) => {
     const application = new DataSource({ type: 'postgres', url: serverUrl() });
     cleanup.add(await application.initialize(), (dataSource) => dataSource.destroy());
     const store = new TypeOrmJobStore({

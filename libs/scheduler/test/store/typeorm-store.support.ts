@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
+import { getMetadataArgsStorage } from 'typeorm';
 import { inject } from 'vitest';
 
 import { systemClock } from '../../src/clock/clock.js';
+import { storeEntities } from '../../src/store/store-entities.js';
 import type { SchedulerConnection, TypeOrmJobStoreOptions } from '../../src/store/store-options.js';
 import { TypeOrmJobStore } from '../../src/store/typeorm-job.store.js';
+import { SCHEDULER_NAME } from './contract/fixture.js';
 import type { StoreUnderTest } from './job-store.contract.js';
 
 export const serverUrl = (): string => inject('postgresUrl');
@@ -65,15 +68,37 @@ export class Cleanup {
   }
 }
 
-/** For the contract of all stores. */
-export async function underTest(
+/**
+ * For the contract of all stores: each test gets the same store on the same schema, emptied. To make the tables takes
+ * longer than all that a test does.
+ */
+export function onOneSchema(
   make: (schema: string, cleanup: Cleanup) => TypeOrmJobStore | Promise<TypeOrmJobStore>,
-): Promise<StoreUnderTest> {
+): [make: () => Promise<StoreUnderTest>, end: () => Promise<void>] {
   const cleanup = new Cleanup();
   const schema = cleanup.schema();
-  return {
-    store: await make(schema, cleanup),
-    another: async () => await make(schema, cleanup),
-    dispose: () => cleanup.run(),
+  const open = async () => {
+    const store = await make(schema, cleanup);
+    await store.open(SCHEDULER_NAME);
+    const client = cleanup.add(new pg.Client({ connectionString: serverUrl() }), (each) => each.end());
+    await client.connect();
+    await client.query(`CREATE TABLE "${schema}".fresh AS TABLE "${schema}".scheduler`);
+    return { store, client };
   };
+  let opened: ReturnType<typeof open> | undefined;
+  const makeEmpty = async (): Promise<StoreUnderTest> => {
+    opened ??= open();
+    const { store, client } = await opened;
+    await client.query(emptying(schema));
+    const others = new Cleanup();
+    return { store, another: async () => await make(schema, others), dispose: () => others.run() };
+  };
+  return [makeEmpty, () => cleanup.run()];
+}
+
+/** As after its first opening. The last tables refer to those before them. */
+function emptying(schema: string): string {
+  const tables = storeEntities.map((entity) => getMetadataArgsStorage().filterTables(entity)[0]?.name);
+  const deletions = tables.reverse().map((table) => `DELETE FROM "${schema}"."${table}";`);
+  return `${deletions.join(' ')} INSERT INTO "${schema}".scheduler TABLE "${schema}".fresh`;
 }
