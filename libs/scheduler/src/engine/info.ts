@@ -1,6 +1,6 @@
 import { handlerName } from '../store/declared-job.js';
 import type { ExecutionWithAttempts } from '../store/job-store.js';
-import type { ExecutionKind, ExecutionStatus, JobExecutionEntity } from '../store/job-execution.entity.js';
+import type { ErrorRecord, ExecutionKind, ExecutionStatus, JobExecutionEntity } from '../store/job-execution.entity.js';
 import type { JobEntity, JobState } from '../store/job.entity.js';
 import { settingsOf, type JobSettings } from './job-settings.js';
 
@@ -60,7 +60,12 @@ export interface ExecutionInfo {
   attempts: readonly { attempt: number; startedAt: Date; finishedAt: Date; error: string | null }[];
   attempt: number;
   node: string | null;
-  error: { name: string; message: string; stack?: string } | null;
+  /** Why it failed, with its causes. */
+  error: ErrorRecord | null;
+  /**
+   * What the handler returned, as JSON gives it back. Where it was not JSON or had more than 65,536 characters of it,
+   * `{ note }`, a text that says why it is not here.
+   */
   result: unknown;
 }
 

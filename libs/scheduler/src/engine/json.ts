@@ -1,9 +1,14 @@
+import type { ErrorRecord } from '../store/job-execution.entity.js';
+
 /** The longest result that is stored whole, in characters of JSON. */
 const MAX_RESULT_LENGTH = 64 * 1024;
 /** How deep `data` may be nested. */
 const DEEPEST = 100;
 const MAX_MESSAGE_LENGTH = 8 * 1024;
 const MAX_STACK_LENGTH = 16 * 1024;
+/** How many causes are kept with an error, in all, and how much of each. */
+const MOST_CAUSES = 8;
+const CAUSE_LENGTHS = { message: 1024, stack: 2048 };
 const TOO_LONG = new Error(`The result has more than ${MAX_RESULT_LENGTH} characters of JSON and is not stored.`);
 
 /**
@@ -60,30 +65,81 @@ function note(text: string): string {
   return JSON.stringify({ note: text });
 }
 
-/** Whatever was thrown, as what is stored: bounded, and without credentials in connection strings. Never throws. */
-export function describeError(thrown: unknown): { name: string; message: string; stack?: string } {
+/**
+ * Whatever was thrown, as what is stored: bounded, with its causes, and without credentials in connection strings.
+ * Never throws, and follows no ring.
+ */
+export function describeError(thrown: unknown): ErrorRecord {
+  return recordOf(thrown, { message: MAX_MESSAGE_LENGTH, stack: MAX_STACK_LENGTH }, { left: MOST_CAUSES, seen: [] });
+}
+
+interface Lengths {
+  message: number;
+  stack: number;
+}
+/** What the whole record may still hold, and what is in it already. */
+interface Causes {
+  left: number;
+  seen: unknown[];
+}
+
+function recordOf(thrown: unknown, { message, stack }: Lengths, causes: Causes): ErrorRecord {
+  causes.seen.push(thrown);
   try {
-    if (!(thrown instanceof Error)) return { name: 'NonError', message: bounded(String(thrown), MAX_MESSAGE_LENGTH) };
+    if (!(thrown instanceof Error)) return { name: 'NonError', message: storedText(String(thrown), message) };
     return {
-      name: bounded(String(thrown.name), 200),
-      message: bounded(String(thrown.message), MAX_MESSAGE_LENGTH),
-      ...(typeof thrown.stack === 'string' ? { stack: bounded(thrown.stack, MAX_STACK_LENGTH) } : {}),
+      name: storedText(String(thrown.name), 200),
+      message: storedText(String(thrown.message), message),
+      ...(typeof thrown.stack === 'string' ? { stack: storedText(thrown.stack, stack) } : {}),
+      ...causesOf(thrown, causes),
     };
   } catch {
     return { name: 'NonError', message: 'Something was thrown that cannot even be turned into text.' };
   }
 }
 
+/** What it says of its causes is an extra: where that cannot be read, the error stands without. */
+function causesOf(error: Error, causes: Causes): Pick<ErrorRecord, 'cause' | 'errors'> {
+  const found: Pick<ErrorRecord, 'cause' | 'errors'> = {};
+  try {
+    const cause = causeRecord(error.cause, causes);
+    if (cause !== null) found.cause = cause;
+    const { errors } = error as Partial<AggregateError>;
+    if (!Array.isArray(errors)) return found;
+    const records = [];
+    for (let index = 0; index < Math.min(errors.length, MOST_CAUSES); index += 1) {
+      const record = causeRecord(errors[index], causes);
+      if (record !== null) records.push(record);
+    }
+    if (records.length > 0) found.errors = records;
+  } catch {
+    // a getter or a proxy that throws
+  }
+  return found;
+}
+
+function causeRecord(cause: unknown, causes: Causes): ErrorRecord | null {
+  if (cause === undefined || cause === null || causes.left <= 0 || causes.seen.includes(cause)) return null;
+  causes.left -= 1;
+  return recordOf(cause, CAUSE_LENGTHS, causes);
+}
+
 /** Cut before it is searched, which takes long; the "@" ends a password that the cut has left without its own. */
-function bounded(text: string, length: number): string {
+export function storedText(text: string, length: number): string {
   if (text.length <= length) return storable(redact(text));
   const kept = redact(`${text.slice(0, length)}@`).slice(0, -1);
   return storable(`${kept}… (${text.length} characters)`);
 }
 
+/** Up to the last "@" of a word: a password may have one that nobody has encoded. */
+const URL_PASSWORD = /(:\/\/[^\s:/@]*):[^\s"'`<>]*@/g;
+/** `password=…` of a DSN, a query or an environment; a text that was cut may have lost its closing quote. */
+const KEYED_PASSWORD = /((?:password|passwd|pwd)\s*=\s*)('(?:[^'\\]|\\.)*'?|"(?:[^"\\]|\\.)*"?|[^\s&;,"')}\]]+)/gi;
+const JSON_PASSWORD = /((?:password|passwd|pwd)"\s*:\s*)"(?:[^"\\]|\\.)*"?/gi;
+
 /** Without the passwords in its connection strings. */
 export function redact(text: string): string {
-  return text.replace(/(:\/\/[^\s:/@]*):[^\s@]*@/g, '$1:***@');
+  return text.replace(URL_PASSWORD, '$1:***@').replace(KEYED_PASSWORD, '$1***').replace(JSON_PASSWORD, '$1"***"');
 }
 
 export function storable(text: string): string {

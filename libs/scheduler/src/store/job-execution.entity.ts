@@ -16,10 +16,14 @@ export const ENDED_STATUSES = [
 ] as const;
 export type ExecutionStatus = (typeof ACTIVE_STATUSES | typeof ENDED_STATUSES)[number];
 
+/** Text is cut, and passwords of connection strings are taken out. */
 export interface ErrorRecord {
   name: string;
   message: string;
   stack?: string;
+  cause?: ErrorRecord;
+  /** Of an `AggregateError`. */
+  errors?: ErrorRecord[];
 }
 export interface ProgressRecord {
   fraction: number;
