@@ -56,8 +56,17 @@ export interface ExecutionInfo {
   reason: string | null;
   progress: { fraction: number; message: string | null } | null;
   logs: readonly string[];
-  /** Attempts that did not end the execution. */
-  attempts: readonly { attempt: number; startedAt: Date; finishedAt: Date; error: string | null }[];
+  /**
+   * Attempts that did not end the execution, oldest first; given by `getExecution` and `getExecutions`. One without an error
+   * was handed over at a shutdown and spent no attempt.
+   */
+  attempts: readonly {
+    attempt: number;
+    node: string | null;
+    startedAt: Date;
+    finishedAt: Date;
+    error: string | null;
+  }[];
   attempt: number;
   node: string | null;
   /** Why it failed, with its causes. */

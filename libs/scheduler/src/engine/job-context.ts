@@ -48,7 +48,11 @@ const ABORT_MESSAGES: Record<AbortCause, string> = {
   shutdown: 'The application is shutting down; the run will be offered again.',
 };
 
-/** Throw it from a handler to be retried after `delayMs`, while attempts are left. */
+/**
+ * Throw it from a handler to be retried after `delayMs`, while attempts are left: as long as it says, without jitter, and
+ * at most a year. A delay that is none (negative, NaN) gives way to the job's own backoff. Thrown as it is: as the `cause`
+ * of another error it says nothing.
+ */
 export class RetryableError extends Error {
   override readonly name = 'RetryableError';
 
@@ -61,7 +65,10 @@ export class RetryableError extends Error {
   }
 }
 
-/** Throw it from a handler when another attempt cannot help: the execution fails at once. */
+/**
+ * Throw it from a handler when another attempt cannot help: the execution fails at once, with no further attempt. Thrown
+ * as it is: as the `cause` of another error it says nothing.
+ */
 export class FatalError extends Error {
   override readonly name = 'FatalError';
 }

@@ -25,6 +25,10 @@ export interface EndedRun {
 
 type Verdict = Pick<OutcomeRecord, 'status' | 'delayMs' | 'spendsAttempt' | 'reason' | 'error' | 'result'>;
 
+const WAITS = 'waits for its next attempt';
+/** A year: nobody waits longer, and what is far beyond is no instant any more. */
+const MAX_DELAY_MS = 365 * 86_400_000;
+
 const ENDED: Verdict = {
   status: 'succeeded',
   delayMs: 0,
@@ -93,24 +97,38 @@ function released({ execution, ending, leaseMs }: EndedRun, reason: string): Ver
 function retryOr(run: EndedRun, status: 'failed' | 'timed-out', thrown: unknown, reason: string | null): Verdict {
   const { execution, job, random } = run;
   const error: ErrorRecord = describeError(thrown);
-  const hasAttempts = execution.attempt < execution.maxAttempts && !(thrown instanceof FatalError);
+  const hasAttempts = execution.attempt < execution.maxAttempts && !isA(FatalError, 'FatalError', thrown);
   if (!hasAttempts) return { ...ENDED, status, error, reason };
-  const backoff = thrown instanceof RetryableError ? sane(thrown.delayMs) : backoffMs(job, execution.attempt, random);
+  const asked = isA(RetryableError, 'RetryableError', thrown) ? thrown.delayMs : null;
+  const isAsked = asked !== null && isDelay(asked);
+  const backoff = isAsked ? bounded(asked) : backoffMs(job, execution.attempt, random);
   // what did not settle may go on for a while
   const delayMs = run.ending.kind === 'unsettled' ? Math.max(backoff, run.leaseMs) : backoff;
-  return { ...ENDED, status: 'pending', delayMs, error, reason: reason ?? 'waits for its next attempt' };
+  const why =
+    asked === null || isAsked ? WAITS : `${WAITS}; the delayMs of its error is ${String(asked)}, which is none`;
+  return { ...ENDED, status: 'pending', delayMs, error, reason: reason ?? why };
 }
 
-/** How long after attempt number `attempt` the next one may start. */
+/** Also one of another copy of this package. What it wraps says nothing: whoever wraps an error decides anew. */
+function isA<T extends Error>(type: new (...args: never[]) => T, name: T['name'], thrown: unknown): thrown is T {
+  return thrown instanceof type || (thrown instanceof Error && thrown.name === name);
+}
+
+/** How long after attempt number `attempt` the next one may start. Nobody's own delay is cut by a bound he did not give. */
 export function backoffMs(job: Pick<JobEntity, 'retry'>, attempt: number, random: () => number): number {
   const { kind, delayMs, maxDelayMs, jitter } = { ...DEFAULT_BACKOFF, ...job.retry?.backoff };
   const growth = { fixed: 1, linear: attempt, exponential: 2 ** Math.min(attempt - 1, 30) }[kind];
-  const delay = Math.min(delayMs * growth, maxDelayMs);
-  return sane(jitter ? delay * (0.5 + random() / 2) : delay);
+  const mostMs = job.retry?.backoff?.maxDelayMs ?? Math.max(maxDelayMs, delayMs);
+  const delay = Math.min(delayMs * growth, mostMs);
+  return bounded(jitter ? delay * (0.5 + random() / 2) : delay);
 }
 
-function sane(delayMs: number): number {
-  return Number.isFinite(delayMs) ? Math.min(Math.max(0, Math.round(delayMs)), 2 ** 31 - 1) : 0;
+function isDelay(ms: number): boolean {
+  return typeof ms === 'number' && ms >= 0;
+}
+
+function bounded(delayMs: number): number {
+  return Math.min(Math.round(delayMs), MAX_DELAY_MS);
 }
 
 function timeoutError({ job }: EndedRun): Error {

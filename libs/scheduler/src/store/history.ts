@@ -100,8 +100,9 @@ async function withAttempts(
           [ids],
         );
   for (const row of rows) {
-    const { executionId, attempt: number, startedAt, finishedAt, error } = decodeRow(JobAttemptEntity, row);
-    const record = { attempt: number, startedAt, finishedAt, error };
+    const { executionId, attempt: number, nodeName: node, ...times } = decodeRow(JobAttemptEntity, row);
+    const { startedAt, finishedAt, error } = times;
+    const record = { attempt: number, node, startedAt, finishedAt, error };
     byExecution.set(executionId, [...(byExecution.get(executionId) ?? []), record]);
   }
   return executions.map((execution) => ({ execution, attempts: byExecution.get(execution.id) ?? [] }));

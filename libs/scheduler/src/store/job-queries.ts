@@ -26,8 +26,11 @@ export interface ExecutionFilter {
   limit?: number;
   cursor?: string;
 }
+/** An attempt that did not end its execution: it failed, or was handed over or taken over (no attempt is spent then). */
 export interface AttemptRecord {
   attempt: number;
+  /** The name of the node that ran it. */
+  node: string | null;
   startedAt: Date;
   finishedAt: Date;
   error: ErrorRecord | null;

@@ -6,16 +6,20 @@ export type MisfirePolicy = 'coalesce' | 'skip' | 'all';
 export type OverlapPolicy = 'skip' | 'queue-one' | 'queue-all' | 'cancel-running';
 export type NodeLossPolicy = 'rerun' | 'abandon';
 
+/** How long after a failed attempt the next one may start; never longer than a year. */
 export interface Backoff {
+  /** After attempt n: `delayMs` × 2ⁿ⁻¹, `delayMs` × n, `delayMs`. */
   kind: 'exponential' | 'linear' | 'fixed';
   delayMs: number;
-  /** @default 3_600_000 */
+  /** @default 3_600_000 (an hour), or `delayMs` if that is longer */
   maxDelayMs?: number;
-  /** @default true */
+  /** A random delay between half of it and all of it. @default true */
   jitter?: boolean;
 }
 export interface RetryPolicy {
+  /** How often it is run at most, the first time included. */
   maxAttempts: number;
+  /** @default exponential from a second, with jitter */
   backoff?: Backoff;
 }
 

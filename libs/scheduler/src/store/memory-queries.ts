@@ -24,12 +24,15 @@ export function queryExecutions(data: MemoryData, filter: ExecutionFilter): Page
 }
 
 export function withAttempts(data: MemoryData, execution: ExecutionRow): ExecutionWithAttempts {
-  const attempts = (data.attempts.get(execution.id) ?? []).map(({ attempt, startedAt, finishedAt, error }) => ({
-    attempt,
-    startedAt,
-    finishedAt,
-    error,
-  }));
+  const attempts = (data.attempts.get(execution.id) ?? []).map(
+    ({ attempt, nodeName, startedAt, finishedAt, error }) => ({
+      attempt,
+      node: nodeName,
+      startedAt,
+      finishedAt,
+      error,
+    }),
+  );
   return { execution, attempts };
 }
 

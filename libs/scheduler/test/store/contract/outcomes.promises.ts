@@ -140,7 +140,7 @@ export function outcomePromises(fixture: Fixture): void {
       await complete(outcomeOf(execution, { status: 'pending', error: BOOM }));
       const { attempts } = (await fixture.store.getExecution(execution.id))!;
       expect(attempts).toEqual([
-        { attempt: 1, startedAt: execution.claimedAt, finishedAt: expect.any(Date), error: BOOM },
+        { attempt: 1, node: 'node-1', startedAt: execution.claimedAt, finishedAt: expect.any(Date), error: BOOM },
       ]);
     });
 
