@@ -43,6 +43,8 @@ export interface ExecutionInfo {
   id: string;
   jobId: string;
   kind: ExecutionKind;
+  /** The id of the execution that this one runs again: see `retryExecution`. */
+  retryOf: string | null;
   status: ExecutionStatus;
   scheduledAt: Date;
   /** The last instant of a range of missed ones; null: the row stands for one instant. */
@@ -110,6 +112,7 @@ export function executionInfo(
     id: execution.id,
     jobId: execution.jobId,
     kind: execution.kind,
+    retryOf: execution.retryOf,
     status: execution.status,
     scheduledAt: execution.scheduledAt,
     untilAt: execution.untilAt,

@@ -11,7 +11,7 @@ import type { CallOptions } from './calls/arguments.js';
 import { pauseJob, removeJob, resumeJob } from './calls/change-job.js';
 import type { JobRequest, JobToAdd, NewJob } from './calls/job-to-add.js';
 import { getExecution, getExecutions, getJob, getJobs, nextRuns } from './calls/look-up.js';
-import { backfill, cancelExecution, runJob } from './calls/run-job.js';
+import { backfill, cancelExecution, retryExecution, runJob } from './calls/run-job.js';
 import { checkEvent } from './event-names.js';
 import type { HandlerMethod } from './handler-method.js';
 import type { SchedulerRuntime } from './scheduler.runtime.js';
@@ -158,5 +158,18 @@ export class SchedulerService {
    */
   cancelExecution(id: string, options: CallOptions = {}): Promise<void> {
     return cancelExecution(this.runtime, id, options);
+  }
+
+  /**
+   * Runs an execution that failed, timed out, was cancelled, abandoned, missed or skipped once more, now, beside the
+   * schedule; also of a job that is paused. That is another execution, with an id of its own and `retryOf`: for the same
+   * instant (of a range of missed ones for the last) and with the same data, under the job's settings of today. Resolves
+   * with what was recorded, not with its end.
+   * @param options `executionId`, a UUID: a repeated call with the same one is one run.
+   * Rejects with `ExecutionStateError` for one that has not ended or has succeeded, with `ExecutionNotFoundError`, and with
+   * `JobNotFoundError` when its job was removed: nobody would know how to run it.
+   */
+  retryExecution(id: string, options: CallOptions & { executionId?: string } = {}): Promise<ExecutionInfo> {
+    return retryExecution(this.runtime, id, options);
   }
 }

@@ -71,6 +71,19 @@ export class ExecutionConflictError extends Error {
   }
 }
 
+/** The call does not fit the status of the execution. Nothing was written. */
+export class ExecutionStateError extends Error {
+  override readonly name = 'ExecutionStateError';
+
+  constructor(
+    readonly executionId: string,
+    readonly status: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
 export class BackfillConflictError extends Error {
   override readonly name = 'BackfillConflictError';
 

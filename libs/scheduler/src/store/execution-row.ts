@@ -1,7 +1,7 @@
 import { BackfillConflictError, ExecutionConflictError } from './errors.js';
 import { type ErrorRecord, JobExecutionEntity } from './job-execution.entity.js';
 import type { JobEntity } from './job.entity.js';
-import type { NewExecution } from './job-store.js';
+import type { NewExecution, NewManualExecution, NewRetry } from './job-store.js';
 
 /** Whoever claims what a pass records as running. */
 export interface ExecutionClaim {
@@ -68,6 +68,25 @@ export function newExecutionRow(
   } satisfies { [K in keyof Required<JobExecutionEntity>]: JobExecutionEntity[K] });
 }
 
+/** What a person asked to be run now. */
+export function newManualRow(job: JobEntity, { id, data, reason }: NewManualExecution, now: Date): JobExecutionEntity {
+  const record = { id, jobUid: job.uid, reason, untilAt: null, instantCount: 1 } as const;
+  const given = { ...record, kind: 'manual', status: 'pending', scheduledAt: now, isCatchUp: false } as const;
+  const row = newExecutionRow(job, given, null, now);
+  return Object.assign(row, data ? { data: data.value ?? null } : {});
+}
+
+/** What a person asked to be run again, as the plan said. */
+export function newRetryRow(
+  job: JobEntity,
+  retried: JobExecutionEntity,
+  { id, reason, scheduledAt, isCatchUp }: Pick<NewRetry, 'id' | 'reason'> & ReturnType<NewRetry['plan']>,
+  now: Date,
+): JobExecutionEntity {
+  const row = newManualRow(job, { id, reason, data: { value: retried.data } }, now);
+  return Object.assign(row, { retryOf: retried.id, scheduledAt, isCatchUp });
+}
+
 /** What a person asked to be run for an instant that has passed. */
 export function newBackfillRow(
   job: JobEntity,
@@ -86,7 +105,10 @@ export function submittedOf(batch: { jobId: string; submitted: number }, batchId
 }
 
 /** The same id again is the same call again, unless it is an execution of something else. */
-export function checkOwn<T extends Pick<JobExecutionEntity, 'id' | 'jobId' | 'kind'>>(row: T, jobId: string): T {
-  if (row.jobId === jobId && row.kind === 'manual') return row;
+export function checkOwn<T extends Pick<JobExecutionEntity, 'id' | 'jobId' | 'kind' | 'retryOf'>>(
+  row: T,
+  { jobId, retryOf }: Pick<JobExecutionEntity, 'jobId' | 'retryOf'>,
+): T {
+  if (row.jobId === jobId && row.kind === 'manual' && row.retryOf === retryOf) return row;
   throw new ExecutionConflictError(row.id, row.jobId);
 }

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 
 import { decodeRow, isStorable, selectList } from './entity-rows.js';
 import { ExecutionNotFoundError, JobNotFoundError } from './errors.js';
-import { checkOwn, newBackfillRow, newExecutionRow, submittedOf } from './execution-row.js';
+import { checkOwn, newBackfillRow, newManualRow, newRetryRow, submittedOf } from './execution-row.js';
 import { JobExecutionEntity } from './job-execution.entity.js';
-import type { NewBackfill, NewExecution, NewManualExecution } from './job-store.js';
+import type { NewBackfill, NewManualExecution, NewRetry } from './job-store.js';
 import { databaseNow, insertExecutions } from './job-writes.js';
 import { JobEntity } from './job.entity.js';
 import type { Query } from './lease.js';
@@ -19,30 +19,44 @@ export async function addManualExecution(
   query: Query,
   tables: Tables,
   jobId: string,
-  { id, data, reason }: NewManualExecution,
+  execution: NewManualExecution,
 ): Promise<JobExecutionEntity> {
-  const existing = await readExecution(query, tables, id);
-  if (existing) return checkOwn(existing, jobId);
+  const own = { jobId, retryOf: null };
+  const existing = await readExecution(query, tables, execution.id);
+  if (existing) return checkOwn(existing, own);
   const job = await readKept(query, tables, jobId);
-  const now = await databaseNow(query);
-  const record: NewExecution = {
-    id,
-    jobUid: job.uid,
-    kind: 'manual',
-    scheduledAt: now,
-    untilAt: null,
-    instantCount: 1,
-    isCatchUp: false,
-    status: 'pending',
-    reason,
-  };
-  const row = newExecutionRow(job, record, null, now);
-  if (data) row.data = data.value ?? null;
+  return await insertOwn(query, tables, newManualRow(job, execution, await databaseNow(query)), own);
+}
+
+/** What has ended stays as it is, so that its row needs no lock. */
+export async function retryExecution(
+  query: Query,
+  tables: Tables,
+  executionId: string,
+  retry: NewRetry,
+): Promise<JobExecutionEntity> {
+  const retried = await readExecution(query, tables, executionId);
+  if (!retried) throw new ExecutionNotFoundError(executionId);
+  const own = { jobId: retried.jobId, retryOf: retried.id };
+  const existing = await readExecution(query, tables, retry.id);
+  if (existing) return checkOwn(existing, own);
+  const planned = { ...retry, ...retry.plan(structuredClone(retried)) };
+  const job = await readKept(query, tables, retried.jobId);
+  return await insertOwn(query, tables, newRetryRow(job, retried, planned, await databaseNow(query)), own);
+}
+
+/** Another call with the same id may come first. */
+async function insertOwn(
+  query: Query,
+  tables: Tables,
+  row: JobExecutionEntity,
+  own: Parameters<typeof checkOwn>[1],
+): Promise<JobExecutionEntity> {
   const [inserted] = await insertExecutions(query, tables, [row], 'ON CONFLICT (id) DO NOTHING');
   if (inserted) await notify(query, tables);
-  const found = inserted ?? (await readExecution(query, tables, id));
-  if (!found) throw new ExecutionNotFoundError(id);
-  return checkOwn(found, jobId);
+  const found = inserted ?? (await readExecution(query, tables, row.id));
+  if (!found) throw new ExecutionNotFoundError(row.id);
+  return checkOwn(found, own);
 }
 
 /** Like a manual run: it keeps the job, and passes go on. The first undecided instant only moves on meanwhile. */

@@ -97,6 +97,12 @@ export interface NewManualExecution {
   data: { value: unknown } | null;
   reason: string | null;
 }
+export interface NewRetry {
+  id: string;
+  reason: string | null;
+  /** What of that execution is run again; throws when nothing is. */
+  plan(execution: JobExecutionEntity): Pick<NewExecution, 'scheduledAt' | 'isCatchUp'>;
+}
 export interface NewBackfill {
   batchId: string;
   reason: string | null;
@@ -173,6 +179,13 @@ export interface JobStore {
    * rejects with `ExecutionConflictError`. Waits for no pass, and holds none up.
    */
   addManualExecution(jobId: string, execution: NewManualExecution, call?: StoreCall): Promise<JobExecutionEntity>;
+  /**
+   * Another execution, manual and due now, for one that has ended: with its data, and everything else as its job says now.
+   * The same id again gives the same row; an id of anything else rejects with `ExecutionConflictError`. Rejects with
+   * `ExecutionNotFoundError`, with what the plan throws, and with `JobNotFoundError` when there is no job of that id any
+   * more. Waits for no pass, and holds none up.
+   */
+  retryExecution(executionId: string, retry: NewRetry, call?: StoreCall): Promise<JobExecutionEntity>;
   /**
    * Pending executions of the kind `backfill`, due now, all or none. Returns how many the batch has: the same batch again
    * writes nothing, and rejects with `BackfillConflictError` for another job. Rejects with what the plan throws, and with

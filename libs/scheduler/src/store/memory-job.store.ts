@@ -10,6 +10,7 @@ import type {
   JobStore,
   NewBackfill,
   NewManualExecution,
+  NewRetry,
   NodeRegistration,
   OutcomeRecord,
   PassRequest,
@@ -141,6 +142,11 @@ export class MemoryJobStore implements JobStore {
   async addManualExecution(jobId: string, execution: NewManualExecution, call?: StoreCall) {
     refuseManager(call);
     return this.#announce((data, now) => jobs.addManualExecution(data, jobId, execution, now));
+  }
+
+  async retryExecution(executionId: string, retry: NewRetry, call?: StoreCall) {
+    refuseManager(call);
+    return this.#announce((data, now) => jobs.retryExecution(data, executionId, retry, now));
   }
 
   async addBackfill(jobId: string, backfill: NewBackfill, call?: StoreCall) {

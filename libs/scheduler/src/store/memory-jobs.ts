@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 
 import { ExecutionNotFoundError, JobConflictError } from './errors.js';
-import { checkOwn, newBackfillRow, newExecutionRow, submittedOf } from './execution-row.js';
+import { checkOwn, newBackfillRow, newExecutionRow, newManualRow, newRetryRow, submittedOf } from './execution-row.js';
 import type { JobDefinitionEntity } from './job-definition.entity.js';
 import type {
   ConflictRule,
@@ -11,6 +11,7 @@ import type {
   NewBackfill,
   NewExecution,
   NewManualExecution,
+  NewRetry,
   SyncResult,
 } from './job-store.js';
 import { throughJson, type ExecutionRow, type JobRow, type MemoryData, type NodeRow } from './memory-data.js';
@@ -84,15 +85,21 @@ export function removeJob(data: MemoryData, id: string, now: Date): JobRow {
 export function addManualExecution(
   data: MemoryData,
   jobId: string,
-  { id, data: given, reason }: NewManualExecution,
+  execution: NewManualExecution,
   now: Date,
 ): ExecutionRow {
-  const existing = data.execution(id);
-  if (existing) return checkOwn(existing, jobId);
-  const job = data.jobOrThrow(jobId);
-  const execution = { id, jobUid: job.uid, scheduledAt: now, untilAt: null, instantCount: 1, isCatchUp: false, reason };
-  const row: ExecutionRow = newExecutionRow(job, { ...execution, kind: 'manual', status: 'pending' }, null, now);
-  return data.putExecution(given ? { ...row, data: given.value } : row);
+  const existing = data.execution(execution.id);
+  if (existing) return checkOwn(existing, { jobId, retryOf: null });
+  return data.putExecution(newManualRow(data.jobOrThrow(jobId), execution, now));
+}
+
+export function retryExecution(data: MemoryData, executionId: string, retry: NewRetry, now: Date): ExecutionRow {
+  const retried = data.execution(executionId);
+  if (!retried) throw new ExecutionNotFoundError(executionId);
+  const existing = data.execution(retry.id);
+  if (existing) return checkOwn(existing, { jobId: retried.jobId, retryOf: retried.id });
+  const planned = { ...retry, ...retry.plan(structuredClone(retried)) };
+  return data.putExecution(newRetryRow(data.jobOrThrow(retried.jobId), retried, planned, now));
 }
 
 export function addBackfill(

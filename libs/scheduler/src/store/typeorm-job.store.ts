@@ -5,7 +5,7 @@ import { ConnectionKeeper } from './connection-keeper.js';
 import { syncJobs, undeclaredJobs } from './declared-jobs.js';
 import { decodeRow, selectList } from './entity-rows.js';
 import { JobStoreConfigurationError } from './errors.js';
-import { addBackfill, addManualExecution, cancelExecution } from './execution-writes.js';
+import { addBackfill, addManualExecution, cancelExecution, retryExecution } from './execution-writes.js';
 import { readExecutionPage, readExecutionWithAttempts, readJobPage } from './history.js';
 import { JobExecutionEntity } from './job-execution.entity.js';
 import type {
@@ -17,6 +17,7 @@ import type {
   JobStore,
   NewBackfill,
   NewManualExecution,
+  NewRetry,
   NodeRegistration,
   OutcomeRecord,
   PassRequest,
@@ -148,6 +149,10 @@ export class TypeOrmJobStore implements JobStore {
 
   async addManualExecution(jobId: string, execution: NewManualExecution, call?: StoreCall) {
     return await this.#write(call, (query) => addManualExecution(query, this.#tables, jobId, execution));
+  }
+
+  async retryExecution(executionId: string, retry: NewRetry, call?: StoreCall) {
+    return await this.#write(call, (query) => retryExecution(query, this.#tables, executionId, retry));
   }
 
   async addBackfill(jobId: string, backfill: NewBackfill, call?: StoreCall) {

@@ -29,6 +29,7 @@ const execution: ExecutionInfo = {
   reason: null,
   progress: null,
   logs: [],
+  retryOf: null,
   attempts: [],
   attempt: 2,
   node: null,

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import { backfilledInstants } from '../../engine/backfill.js';
 import { executionInfo, type ExecutionInfo } from '../../engine/info.js';
+import { runAgain } from '../../engine/retry-execution.js';
 import { ExecutionNotFoundError } from '../../store/errors.js';
 import type { JobEntity } from '../../store/job.entity.js';
 import type { SchedulerRuntime } from '../scheduler.runtime.js';
@@ -20,6 +21,23 @@ export async function runJob(
   const store = await runtime.store();
   const wanted = { id: executionId, data: data === undefined ? null : { value: data }, reason: noteOf(options) };
   const execution = await store.addManualExecution(id, wanted, { manager });
+  if (manager === undefined) runtime.wake();
+  return executionInfo(execution);
+}
+
+export async function retryExecution(
+  runtime: SchedulerRuntime,
+  id: string,
+  options: CallOptions & { executionId?: string },
+): Promise<ExecutionInfo> {
+  checkId('retryExecution', id);
+  checkCallOptions('retryExecution', options, ['executionId']);
+  const { manager, executionId = randomUUID() } = options;
+  checkUuid('retryExecution', 'executionId', executionId);
+  const store = await runtime.store();
+  if (!isUuid(id)) throw new ExecutionNotFoundError(id);
+  const retry = { id: executionId, reason: noteOf(options), plan: runAgain };
+  const execution = await store.retryExecution(id, retry, { manager });
   if (manager === undefined) runtime.wake();
   return executionInfo(execution);
 }

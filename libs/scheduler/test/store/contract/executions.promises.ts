@@ -3,8 +3,11 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 
 import { ExecutionConflictError, ExecutionNotFoundError, JobNotFoundError } from '../../../src/store/errors.js';
+import type { NewRetry } from '../../../src/store/job-store.js';
+import type { JobEntity } from '../../../src/store/job.entity.js';
 import { aJob, FAR_FUTURE, HOUR, outcomeOf } from '../builders.js';
-import { added, claimed, executionOf, registered, running, seen, statusOf, waiting, type Fixture } from './fixture.js';
+import { added, claimed, executionOf, expectNothingChanged, registered, running, seen } from './fixture.js';
+import { statusOf, waiting, type Fixture } from './fixture.js';
 
 export function executionPromises(fixture: Fixture): void {
   const notDue = () => aJob({ nextRunAt: FAR_FUTURE, data: { to: 'ops' } });
@@ -78,6 +81,84 @@ export function executionPromises(fixture: Fixture): void {
     it('rejects for a job that does not exist', async () => {
       const call = fixture.store.addManualExecution('nowhere', byHand());
       await expect(call).rejects.toBeInstanceOf(JobNotFoundError);
+    });
+  });
+
+  describe('retryExecution', () => {
+    const AGAIN = new Date('2020-01-02T00:00:00.000Z');
+    const retryWith = (overrides: Partial<NewRetry> = {}): NewRetry => {
+      return { id: randomUUID(), reason: null, plan: () => ({ scheduledAt: AGAIN, isCatchUp: true }), ...overrides };
+    };
+    const failed = async (job: Partial<JobEntity> = {}) => {
+      const run = await running(fixture.store, { data: { to: 'ops' }, ...job });
+      await fixture.store.complete([outcomeOf(run.execution, { status: 'failed' })]);
+      return run;
+    };
+
+    it('is another execution of the job, due now, with the data of the first and the settings of today', async () => {
+      const { store } = fixture;
+      const { node, job, execution } = await failed();
+      const before = await executionOf(store, execution.id);
+      await store.changeJob(job.id, () => ({ set: { data: null, priority: 7, retry: { maxAttempts: 4 } } }));
+      const row = await store.retryExecution(execution.id, retryWith({ reason: 'mended' }));
+      expect(row).toMatchObject({ jobUid: job.uid, kind: 'manual', status: 'pending', retryOf: execution.id });
+      expect(row).toMatchObject({ scheduledAt: AGAIN, isCatchUp: true, untilAt: null, instantCount: 1, attempt: 0 });
+      expect(row).toMatchObject({ data: { to: 'ops' }, priority: 7, maxAttempts: 4, reason: 'mended', leaseEpoch: 0 });
+      expect(await executionOf(store, row.id)).toEqual(row);
+      expect(await executionOf(store, execution.id)).toEqual(before);
+      expect(await claimed(store, node)).toMatchObject([{ id: row.id, status: 'running' }]);
+    });
+
+    it('asks the plan what runs, and writes nothing when it throws', async () => {
+      const { store } = fixture;
+      const { execution } = await running(store);
+      const asked: unknown[] = [];
+      const plan: NewRetry['plan'] = (found) => {
+        asked.push(structuredClone(found));
+        found.data = 'scribbled';
+        throw new Error('not now');
+      };
+      await expectNothingChanged(store, () => store.retryExecution(execution.id, retryWith({ plan })));
+      expect(asked).toEqual([execution]);
+    });
+
+    it('with the same id again gives the same row, also from two stores at once', async () => {
+      const another = await fixture.another();
+      const { execution } = await failed();
+      const retry = retryWith();
+      const rows = await Promise.all(
+        [fixture.store, another].map((store) => store.retryExecution(execution.id, retry)),
+      );
+      expect(rows[1]).toEqual(rows[0]);
+      expect((await fixture.store.getExecutions({})).items).toHaveLength(2);
+    });
+
+    it('rejects with the id of anything else, and its own id is taken for other runs', async () => {
+      const { store } = fixture;
+      const { job, execution } = await failed();
+      const manual = await store.addManualExecution(job.id, byHand());
+      for (const id of [manual.id, execution.id]) {
+        await expect(store.retryExecution(execution.id, retryWith({ id }))).rejects.toThrow(ExecutionConflictError);
+      }
+      const { id } = await store.retryExecution(execution.id, retryWith());
+      await expect(store.addManualExecution(job.id, byHand({ id }))).rejects.toThrow(ExecutionConflictError);
+      await expect(store.retryExecution(manual.id, retryWith({ id }))).rejects.toThrow(ExecutionConflictError);
+    });
+
+    it('rejects for an execution that does not exist, and for one whose job is gone', async () => {
+      const { store } = fixture;
+      await expect(store.retryExecution(randomUUID(), retryWith())).rejects.toThrow(ExecutionNotFoundError);
+      const { job, execution } = await failed();
+      await store.removeJob(job.id);
+      await expect(store.retryExecution(execution.id, retryWith())).rejects.toThrow(JobNotFoundError);
+    });
+
+    it('runs under a job that was added again with the same id', async () => {
+      const { store } = fixture;
+      const { job, execution } = await failed();
+      await store.removeJob(job.id);
+      const [again] = await added(store, notDue());
+      expect(await store.retryExecution(execution.id, retryWith())).toMatchObject({ jobUid: again!.uid });
     });
   });
 
