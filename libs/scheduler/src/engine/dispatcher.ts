@@ -8,7 +8,7 @@ import type { EngineEvents } from './engine-events.js';
 import type { JobLoggerFactory } from './engine-logger.js';
 import { ExecutionRun, RunContext } from './execution-run.js';
 import type { HandlerRegistry, JobHandler } from './handler-registry.js';
-import { executionInfo } from './info.js';
+import { executionInfo, jobInfo } from './info.js';
 import type { AbortCause, JobContext } from './job-context.js';
 import { DEFAULT_EXECUTOR, executorOf } from './job-settings.js';
 import { outcomeOf, type Ending } from './outcome.js';
@@ -162,6 +162,9 @@ export class Dispatcher {
   #written(run: ExecutionRun, outcome: OutcomeRecord, verdict: FinalVerdict): void {
     this.#runs.delete(keyOf(run.execution));
     announce(this.parts, run.execution, outcome, verdict);
+    if (verdict.kind === 'written' && verdict.paused) {
+      this.parts.events.emit('job.paused', { job: jobInfo(verdict.paused) });
+    }
     this.parts.onFree();
   }
 }

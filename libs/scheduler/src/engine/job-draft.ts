@@ -183,7 +183,7 @@ function settingColumns(handler: string, settings: ResolvedSettings) {
     timeoutMs: settings.timeoutMs ?? null,
     priority: settings.priority,
     tags: [...settings.tags],
-    pauseAfterFailures: null,
+    pauseAfterFailures: settings.pauseAfterFailures ?? null,
   };
 }
 

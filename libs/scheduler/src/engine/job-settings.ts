@@ -32,6 +32,12 @@ export interface JobSettings extends JobPolicies {
   tags?: readonly string[];
   /** Higher first. @default 0 */
   priority?: number;
+  /**
+   * After so many executions in a row that failed or timed out, all their attempts spent, the job is paused: for the whole
+   * cluster, with the error as the reason, `job.paused` and a line. A success or `resumeJob` begins the count anew.
+   * @default it is never paused for that
+   */
+  pauseAfterFailures?: number;
   /** A name in the module's `executors`. @default the module's `concurrency` */
   executor?: string;
 }
@@ -97,6 +103,7 @@ export function settingsOf(job: JobEntity): JobSettings {
     ...(job.description === null ? {} : { description: job.description }),
     tags: job.tags,
     priority: job.priority,
+    ...(job.pauseAfterFailures === null ? {} : { pauseAfterFailures: job.pauseAfterFailures }),
     executor: executorOf(job.capability),
   };
 }
@@ -131,6 +138,7 @@ const oneOf =
     values.includes(value as string) ? null : `Write one of ${values.map((each) => `'${each}'`).join(', ')}.`;
 const MAX_INSTANCES = 1_000_000;
 const MAX_ATTEMPTS = 1_000_000;
+const MAX_FAILURES = 1_000_000;
 
 const CHECKS: Record<keyof JobSettings, Check> = {
   misfire: oneOf('coalesce', 'skip', 'all'),
@@ -146,6 +154,8 @@ const CHECKS: Record<keyof JobSettings, Check> = {
     Array.isArray(value) && value.every((tag) => text(tag) === null) ? null : 'Write a list of texts (without U+0000).',
   priority: (value) =>
     Number.isSafeInteger(value) && Math.abs(value as number) < 2 ** 31 ? null : 'Write a whole number.',
+  pauseAfterFailures: (value) =>
+    whole(1)(value) ?? ((value as number) <= MAX_FAILURES ? null : `Write at most ${MAX_FAILURES}.`),
   executor: (value) =>
     typeof value === 'string' && /^[^@]+$/.test(value) ? null : `Write a name from the module's executors.`,
 };

@@ -1,9 +1,7 @@
 import { Alarm } from '../clock/alarm.js';
 import { withDeadline } from '../clock/clock.js';
 import { ConnectionsReplacedError, JobStoreUnavailableError } from '../store/errors.js';
-import type { JobExecutionEntity } from '../store/job-execution.entity.js';
 import type { Beat, Rescued } from '../store/job-store.js';
-import type { JobEntity } from '../store/job.entity.js';
 import { DeclaredJobs } from './declared-jobs.js';
 import { Dispatcher } from './dispatcher.js';
 import { EngineEvents, listenerFailureTo, type SchedulerState } from './engine-events.js';
@@ -12,7 +10,7 @@ import { executionInfo, jobInfo } from './info.js';
 import { asError } from './json.js';
 import { NodeSession } from './node-session.js';
 import { OutcomeWriter } from './outcome-writer.js';
-import { SchedulerLoop } from './scheduler-loop.js';
+import { SchedulerLoop, type LoopParts } from './scheduler-loop.js';
 import { BACKGROUND, StateMachine } from './scheduler-state.js';
 import type { Service } from './service.js';
 import { Auditor } from './services/auditor.js';
@@ -84,7 +82,7 @@ export class SchedulerEngine {
       alarm: this.#alarm,
       renewStaleLease: async () => this.#renewer?.renewIfStale(),
       canHear: () => this.#listener.canHear,
-      onDecided: (decided, quarantined) => this.#tellDecided(decided, quarantined),
+      onDecided: (...decided) => this.#tellDecided(...decided),
       onPass: (latenessMs) => this.#passed(latenessMs),
     });
     this.#reaper = new NodeReaper({ store, clock, leaseMs, onRescued: (rescued) => this.#rescued(rescued) });
@@ -289,12 +287,13 @@ export class SchedulerEngine {
     this.wake();
   }
 
-  #tellDecided(decided: readonly JobExecutionEntity[], quarantined: readonly JobEntity[]): void {
+  #tellDecided(...[decided, quarantined, paused]: Parameters<LoopParts['onDecided']>): void {
     for (const execution of decided) {
       const { status } = execution;
       if (status !== 'missed' && status !== 'skipped' && status !== 'cancelled') continue;
       this.events.emit(`execution.${status}`, { execution: executionInfo(execution) });
     }
     for (const job of quarantined) this.events.emit('job.quarantined', { job: jobInfo(job) });
+    for (const job of paused) this.events.emit('job.paused', { job: jobInfo(job) });
   }
 }

@@ -33,8 +33,12 @@ export interface LoopParts {
   renewStaleLease(): Promise<void>;
   /** Whether notifications arrive. */
   canHear(): boolean;
-  /** After a pass: rows that were recorded, or that waited and were cancelled, and jobs that were quarantined. */
-  onDecided(decided: readonly JobExecutionEntity[], quarantined: readonly JobEntity[]): void;
+  /** After a pass: rows that were recorded, or that waited and were cancelled, and jobs that were quarantined, or paused. */
+  onDecided(
+    decided: readonly JobExecutionEntity[],
+    quarantined: readonly JobEntity[],
+    paused: readonly JobEntity[],
+  ): void;
   onPass(latenessMs: number | null): void;
 }
 
@@ -107,7 +111,7 @@ export class SchedulerLoop implements Service {
     let decisions: Decisions | null = null;
     const [blocked, undecided] = [this.#blocked.uids(), this.#undecided.uids()];
     const request = { incarnation, nodeName: options.nodeName, capabilities, limit, blocked, undecided };
-    const { now, recorded, claimed, cancelled, quarantined } = await store
+    const { now, recorded, claimed, cancelled, quarantined, paused } = await store
       .pass(request, (snapshot) => {
         seen = snapshot;
         decisions = decide(snapshot, this.#deciding(slots));
@@ -125,7 +129,7 @@ export class SchedulerLoop implements Service {
     if (this.#unblocks === unblocks) this.#blockUntaken(seen, claimed);
     const isOutOfTheWay = this.#putUndecidedAside(seen, decisions);
     this.parts.onPass(latenessMs(recorded, now));
-    this.parts.onDecided([...recorded, ...cancelled], quarantinedJobs(jobs, quarantined));
+    this.parts.onDecided([...recorded, ...cancelled], quarantinedJobs(jobs, quarantined), paused);
     const { advances } = decisions as Decisions;
     return isOutOfTheWay || recorded.length + claimed.length + quarantined.length + advances.length > 0;
   }

@@ -18,7 +18,13 @@ export const POLICY_KEYS = keysOf<JobPolicies>({
 });
 export const SETTING_KEYS = [
   ...POLICY_KEYS,
-  ...keysOf<Omit<JobSettings, keyof JobPolicies>>({ description: true, tags: true, priority: true, executor: true }),
+  ...keysOf<Omit<JobSettings, keyof JobPolicies>>({
+    description: true,
+    tags: true,
+    priority: true,
+    pauseAfterFailures: true,
+    executor: true,
+  }),
 ];
 export const BOUND_KEYS = keysOf<Bounds>({ startAt: true, endAt: true, maxRuns: true, jitterMs: true });
 export const RECURRENCE_KEYS = [

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock/clock.js';
 import type { EngineEvents, SchedulerEvents } from '../engine/engine-events.js';
 import type { ExecutionInfo, JobInfo } from '../engine/info.js';
+import { PAUSED_BY } from '../store/failures.js';
 import { OutageLines } from './outage-lines.js';
 import { auditLine } from './audit-lines.js';
 import { MissedLines } from './missed-lines.js';
@@ -40,7 +41,12 @@ export class SchedulerLogger {
         );
     });
     events.on('job.removed', ({ job }) => logger.log(`${named(job)} was removed.`));
-    events.on('job.paused', ({ job }) => logger.log(`${named(job)} was paused${because(job)}.`));
+    events.on('job.paused', ({ job }) => {
+      if (job.by !== PAUSED_BY) return logger.log(`${named(job)} was paused${because(job)}.`);
+      logger.error(
+        `${named(job)} was paused${because(job)}. Its schedule stands still: mend the cause, then call resumeJob("${job.id}").`,
+      );
+    });
     events.on('job.resumed', ({ job }) => logger.log(`${named(job)} was resumed${because(job)}.`));
     events.on('job.quarantined', ({ job }) =>
       logger.error(`${named(job)} cannot be run and is quarantined; all others go on. Why: ${job.reason ?? 'unknown'}`),

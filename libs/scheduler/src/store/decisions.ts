@@ -105,6 +105,8 @@ export interface PassResult {
   cancelled: JobExecutionEntity[];
   /** Active jobs that were decided so, or of which the store could not write what was decided. */
   quarantined: JobQuarantine[];
+  /** Jobs of which failures came to be counted that somebody had the row of before, and that are paused now: nothing was decided about them. */
+  paused: JobEntity[];
 }
 export interface Peek {
   now: Date;

@@ -65,6 +65,7 @@ export function newExecutionRow(
     progress: null,
     logs: [],
     data: job.data ?? null,
+    uncounted: false,
   } satisfies { [K in keyof Required<JobExecutionEntity>]: JobExecutionEntity[K] });
 }
 

@@ -41,6 +41,10 @@ export interface ProgressRecord {
 @Index('job_execution_backfill', ['jobUid', 'scheduledAt'], {
   where: `status = 'pending' AND kind = 'backfill' AND lease_epoch = 0`,
 })
+@Index('job_execution_urgent', ['capability', 'priority', 'availableAt'], {
+  where: `status = 'pending' AND (kind <> 'backfill' OR lease_epoch > 0)`,
+})
+@Index('job_execution_uncounted', ['jobUid'], { where: 'uncounted' })
 @Index('job_execution_active', ['jobUid'], { where: `status IN ('pending', 'running')` })
 @Index('job_execution_owner', ['owner'], { where: 'owner IS NOT NULL' })
 @Index('job_execution_finished', ['status', 'finishedAt'])
@@ -165,6 +169,10 @@ export class JobExecutionEntity {
 
   @Column({ type: 'jsonb', nullable: true })
   data!: unknown;
+
+  /** It has ended, and its job's failures in a row do not say so yet: somebody had the job's row at that moment. */
+  @Column({ type: 'boolean', default: false })
+  uncounted!: boolean;
 }
 
 /** Applied by hand, so that rows have no property for it: `owner` is all that is ever read. */

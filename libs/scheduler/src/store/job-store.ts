@@ -40,7 +40,12 @@ export interface OutcomeRecord {
 }
 export type OutcomeVerdict =
   /** `status`: what it is now. A retry of what was asked to stop, or of a job that is gone, was written as `cancelled`. */
-  | { kind: 'written'; status: OutcomeRecord['status'] }
+  | {
+      kind: 'written';
+      status: OutcomeRecord['status'];
+      /** Its job, when this was one failure in a row too many: see `pause_after_failures`. */
+      paused?: JobEntity;
+    }
   /** The execution was taken over, cancelled past its grace, or removed: this outcome does not count. */
   | { kind: 'fenced' }
   /** Somebody else holds the row at this moment: tell it again later. */

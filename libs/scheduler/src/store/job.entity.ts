@@ -32,6 +32,7 @@ export interface RetryPolicy {
 @Check('job_on_node_loss', `on_node_loss IN ('rerun', 'abandon')`)
 @Check('job_source', `source IN ('code', 'dynamic')`)
 @Index('job_due', ['capability', 'wakeAt'], { where: `state = 'active'` })
+@Index('job_urgent', ['capability', 'priority', 'wakeAt'], { where: `state = 'active'` })
 export class JobEntity {
   @PrimaryColumn({ type: 'text' })
   id!: string;
@@ -149,9 +150,11 @@ export class JobEntity {
   @Column({ name: 'cancelled_count', type: 'bigint', default: 0 })
   cancelledCount!: number;
 
+  /** Executions in a row that failed or timed out, since the last success or resume. */
   @Column({ name: 'consecutive_failures', type: 'int' })
   consecutiveFailures!: number;
 
+  /** null: it is never paused for that. */
   @Column({ name: 'pause_after_failures', type: 'int', nullable: true })
   pauseAfterFailures!: number | null;
 

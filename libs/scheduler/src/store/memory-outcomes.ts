@@ -1,7 +1,8 @@
 import { NODE_LOST } from './execution-row.js';
+import { failuresInARow, isFailure, pausedBecause, PAUSED_BY } from './failures.js';
 import type { ErrorRecord, ProgressRecord } from './job-execution.entity.js';
 import type { OutcomeRecord, OutcomeVerdict } from './job-store.js';
-import type { ExecutionRow, MemoryData } from './memory-data.js';
+import type { ExecutionRow, JobRow, MemoryData } from './memory-data.js';
 
 export function completeOne(data: MemoryData, outcome: OutcomeRecord, now: Date): OutcomeVerdict {
   const row = data.execution(outcome.executionId);
@@ -12,12 +13,12 @@ export function completeOne(data: MemoryData, outcome: OutcomeRecord, now: Date)
   const status = fateOf(data, row, outcome);
   const attempt = outcome.spendsAttempt ? row.attempt : row.attempt - 1;
   if (status === 'pending') keepAttempt(data, row, outcome.error, now);
-  data.putExecution({
+  const written = data.putExecution({
     ...(status === 'pending' ? offered(row, outcome, now) : ended(row, status, outcome, now)),
     attempt,
   });
-  countFailures(data, row.jobUid, outcome.status);
-  return { kind: 'written', status };
+  const paused = countFailures(data, written, now);
+  return { kind: 'written', status, ...(paused && { paused }) };
 }
 
 export function saveProgress(
@@ -92,13 +93,18 @@ function ended(row: ExecutionRow, status: OutcomeRecord['status'], outcome: Outc
   };
 }
 
-/** Counts what failed for good, in a row. */
-function countFailures(data: MemoryData, jobUid: string, status: OutcomeRecord['status']): void {
+/** Counts what failed for good, in a row; the job, when that pauses it. */
+function countFailures(data: MemoryData, { jobUid, status, error }: ExecutionRow, now: Date): JobRow | null {
   const job = data.jobByUid(jobUid);
-  if (!job) return;
-  if (status === 'failed' || status === 'timed-out') {
-    data.putJob({ ...job, consecutiveFailures: job.consecutiveFailures + 1 });
-  } else if (status === 'succeeded' && job.consecutiveFailures > 0) {
-    data.putJob({ ...job, consecutiveFailures: 0 });
+  if (!job || (!isFailure(status) && status !== 'succeeded')) return null;
+  const { isReset, failures } = failuresInARow([{ status, error }]);
+  const consecutiveFailures = (isReset ? 0 : job.consecutiveFailures) + failures;
+  const { pauseAfterFailures, state } = job;
+  const isEnough = state === 'active' && pauseAfterFailures !== null && consecutiveFailures >= pauseAfterFailures;
+  if (!isEnough) {
+    if (consecutiveFailures !== job.consecutiveFailures) data.putJob({ ...job, consecutiveFailures });
+    return null;
   }
+  const stateReason = pausedBecause(consecutiveFailures, error);
+  return data.putJob({ ...job, consecutiveFailures, state: 'paused', stateAt: now, stateBy: PAUSED_BY, stateReason });
 }

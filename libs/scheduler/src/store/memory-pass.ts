@@ -57,7 +57,7 @@ export function runPass(
   }
   const quarantined = decisions.quarantines.filter(({ uid, reason }) => quarantineJob(data, uid, reason, now));
   const isHeardElsewhere = asked.some(({ owner }) => owner !== request.incarnation);
-  return { now, recorded, claimed, cancelled, quarantined, isHeardElsewhere };
+  return { now, recorded, claimed, cancelled, quarantined, paused: [], isHeardElsewhere };
 }
 
 /** The jobs that are due, soonest first, then the ones whose executions wait, then those that have only a backfill. */

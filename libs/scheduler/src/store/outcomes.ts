@@ -2,22 +2,15 @@ import type { ConnectionKeeper } from './connection-keeper.js';
 import { isUnwritable } from './database-errors.js';
 import type { OutcomeRecord, OutcomeVerdict } from './job-store.js';
 import type { Query } from './lease.js';
-import {
-  completeOutcomes,
-  countFailures,
-  type FailureCount,
-  writtenBefore,
-  type WrittenOutcome,
-} from './statements/complete-outcomes.js';
+import type { JobEntity } from './job.entity.js';
+import { completeOutcomes, writtenBefore, type WrittenOutcome } from './statements/complete-outcomes.js';
+import { countFailures } from './statements/count-failures.js';
 import type { Tables } from './tables.js';
 
 const LONGEST_DURATION_MS = 2 ** 31 - 1;
 
 /** How executions ended, written so that no lock of somebody else's holds it up. */
 export class OutcomeWrites {
-  /** By uid of their jobs: a pass, or somebody else, had the job. They are counted with what comes next. */
-  #uncounted: ReadonlyMap<string, FailureCount> = new Map();
-
   constructor(
     private readonly keeper: ConnectionKeeper,
     private readonly tables: Tables,
@@ -35,15 +28,12 @@ export class OutcomeWrites {
   }
 
   async #writeTogether(outcomes: readonly OutcomeRecord[]): Promise<OutcomeVerdict[]> {
-    const { verdicts, uncounted } = await this.keeper.transaction(async ({ query }) => {
+    return await this.keeper.transaction(async ({ query }) => {
       const done = await completeOutcomes(query, this.tables, outcomes);
-      const counts = failureCounts(done, this.#uncounted);
-      const locked = counts.size > 0 ? await countFailures(query, this.tables, [...counts.values()]) : [];
-      const left = new Map([...counts].filter(([uid]) => locked.includes(uid)));
-      return { verdicts: await verdictsOn(query, this.tables, outcomes, done), uncounted: left };
+      const jobs = new Set(done.filter(({ isUncounted }) => isUncounted).map(({ jobUid }) => jobUid));
+      const paused = jobs.size > 0 ? await countFailures(query, this.tables, [...jobs]) : [];
+      return tellPaused(await verdictsOn(query, this.tables, outcomes, done), done, paused);
     });
-    this.#uncounted = uncounted;
-    return verdicts;
   }
 
   /** Halves until the one that cannot be stored is alone, and writes that one without what it carries. */
@@ -86,19 +76,18 @@ function storable(text: string): string {
   return text.replaceAll('\u0000', '').replace(/\p{Surrogate}/gu, '\ufffd');
 }
 
-/** What these outcomes add to what was not counted before. */
-function failureCounts(
+/** Says with the last outcome of a job that it is paused by that. */
+function tellPaused(
+  verdicts: OutcomeVerdict[],
   done: readonly WrittenOutcome[],
-  before: ReadonlyMap<string, FailureCount>,
-): Map<string, FailureCount> {
-  const counts = new Map(before);
-  for (const { jobUid, status, consecutiveFailures } of [...done].sort((a, b) => a.index - b.index)) {
-    const count = counts.get(jobUid) ?? { jobUid, isReset: false, failures: 0 };
-    if (status === 'failed' || status === 'timed-out') counts.set(jobUid, { ...count, failures: count.failures + 1 });
-    else if (status === 'succeeded' && (consecutiveFailures > 0 || count.failures > 0))
-      counts.set(jobUid, { jobUid, isReset: true, failures: 0 });
+  paused: readonly JobEntity[],
+): OutcomeVerdict[] {
+  for (const job of paused) {
+    const last = Math.max(...done.filter(({ jobUid }) => jobUid === job.uid).map(({ index }) => index));
+    const verdict = verdicts[last];
+    if (verdict?.kind === 'written') verdict.paused = job;
   }
-  return counts;
+  return verdicts;
 }
 
 async function verdictsOn(

@@ -13,6 +13,7 @@ import type {
 } from './job-store.js';
 import type { JobEntity } from './job.entity.js';
 import { notify } from './notifications.js';
+import { countFailures } from './statements/count-failures.js';
 import { lockDueJobs, lockJobsOfWaiting } from './statements/lock-jobs.js';
 import { readActive } from './statements/read-active.js';
 import { recordAndClaim } from './statements/record-and-claim.js';
@@ -20,7 +21,13 @@ import { requestCancels, type Cancels } from './statements/request-cancels.js';
 import type { Tables } from './tables.js';
 
 type Decide = (snapshot: PassSnapshot) => Decisions;
-type Written = Omit<PassResult, 'now'>;
+type Written = Omit<PassResult, 'now' | 'paused'>;
+interface Looked {
+  snapshot: PassSnapshot;
+  paused: JobEntity[];
+  /** Something was written while it looked. */
+  hasCounted: boolean;
+}
 type Write = (given: PassSnapshot, decisions: Decisions) => Promise<Written>;
 
 /** One turn of the scheduler: lock, look, decide, write. */
@@ -48,15 +55,15 @@ export class Pass {
     let locked: readonly string[] = [];
     try {
       return await this.keeper.transaction(async (transaction) => {
-        const snapshot = await this.#snapshot(transaction);
-        locked = snapshot.jobs.map(({ job }) => job.uid);
+        const { snapshot, paused, hasCounted } = await this.#look(transaction);
+        locked = [...snapshot.jobs.map(({ job }) => job), ...paused].map(({ uid }) => uid);
         const decisions = this.decide(snapshot);
         if (isEmpty(decisions)) {
-          transaction.nothingToCommit();
-          return { now: transaction.now, ...nothingWritten() };
+          if (!hasCounted) transaction.nothingToCommit();
+          return { now: transaction.now, paused, ...nothingWritten() };
         }
         const written = await writeIn(transaction)(snapshot, decisions);
-        return { now: transaction.now, ...written };
+        return { now: transaction.now, paused, ...written };
       });
     } catch (error) {
       if (!(error instanceof JobStoreUnavailableError) || error.outcome === 'not-written') throw error;
@@ -64,16 +71,23 @@ export class Pass {
     }
   }
 
-  async #snapshot({ query, now }: Transaction): Promise<PassSnapshot> {
+  async #look({ query, now }: Transaction): Promise<Looked> {
     const due = await lockDueJobs(query, this.tables, this.request);
     const isDue = new Set(due.map(({ uid }) => uid));
     const others = await lockJobsOfWaiting(query, this.tables, this.request, [...isDue]);
     const jobs = [...due, ...others];
-    if (jobs.length === 0) return { now, jobs: [] };
+    if (jobs.length === 0) return { snapshot: { now, jobs: [] }, paused: [], hasCounted: false };
     const uids = jobs.map(({ uid }) => uid);
-    const active = await readActive(query, this.tables, uids, this.request.limit);
+    const { jobs: active, uncounted } = await readActive(query, this.tables, uids, this.request.limit);
+    const hasCounted = uncounted.length > 0;
+    // what ended while somebody had its job counts before anything more of it is decided
+    const paused = hasCounted ? await countFailures(query, this.tables, uncounted) : [];
+    const gone = new Set(paused.map(({ uid }) => uid));
     const none = { active: 0, stopping: 0, queued: 0, queuedFires: 0, pending: [] };
-    return { now, jobs: jobs.map((job) => ({ job, isDue: isDue.has(job.uid), ...(active.get(job.uid) ?? none) })) };
+    const seen = jobs
+      .filter(({ uid }) => !gone.has(uid))
+      .map((job) => ({ job, isDue: isDue.has(job.uid), ...(active.get(job.uid) ?? none) }));
+    return { snapshot: { now, jobs: seen }, paused, hasCounted };
   }
 
   async #write({ query, now }: Transaction, given: PassSnapshot, decisions: Decisions): Promise<Written> {

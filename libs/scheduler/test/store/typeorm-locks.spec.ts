@@ -4,7 +4,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { JobNotFoundError } from '../../src/store/errors.js';
 import type { TypeOrmJobStore } from '../../src/store/typeorm-job.store.js';
-import { aJob, aPass, decideAll, decisions, FAR_FUTURE, outcomeOf } from './builders.js';
+import type { JobExecutionEntity } from '../../src/store/job-execution.entity.js';
+import { aJob, aPass, decideAll, decisions, FAR_FUTURE, outcomeOf, PAST, plus } from './builders.js';
 import { added, executionOf, registered, running, statusOf } from './contract/fixture.js';
 import { Cleanup, serverUrl, sql } from './typeorm-store.support.js';
 
@@ -72,16 +73,49 @@ describe('a row that somebody else has locked', () => {
     expect(await executionOf(store, free.id)).toMatchObject({ progress });
   });
 
-  it('of a job holds up no outcome, and its failure is counted with the next one', async () => {
-    const [first, other] = await two();
-    const client = await somebody(`SELECT 1 FROM "${schema}".job WHERE uid = $1 FOR UPDATE`, [first.jobUid]);
-    const failed = [{ kind: 'written', status: 'failed' }];
-    expect(await store.complete([outcomeOf(first, { status: 'failed' })])).toEqual(failed);
+  /** Somebody has the row of its job while it fails. */
+  const failBesideLock = async (execution: JobExecutionEntity) => {
+    const client = await somebody(`SELECT 1 FROM "${schema}".job WHERE uid = $1 FOR UPDATE`, [execution.jobUid]);
+    const verdicts = await store.complete([outcomeOf(execution, { status: 'failed' })]);
     await client.query('ROLLBACK');
+    expect(verdicts).toEqual([{ kind: 'written', status: 'failed' }]);
+    expect(await store.getJob(execution.jobId)).toMatchObject({ consecutiveFailures: 0 });
+  };
+
+  it('of a job holds up no outcome, and the failure is counted with the next one, by whichever process', async () => {
+    const node = await registered(store);
+    await added(store, aJob({ maxInstances: 2 }));
+    const { recorded } = await store.pass(aPass(node), decideAll);
+    await failBesideLock(recorded[0]!);
+    const { id } = await store.addManualExecution('report', { id: randomUUID(), data: null, reason: null });
+    const { claimed } = await store.pass(aPass(node), () => decisions({ claims: [id] }));
+    const another = await cleanup.openStore(schema);
+    await another.complete([outcomeOf(claimed[0]!, { status: 'failed' })]);
+    expect(await store.getJob('report')).toMatchObject({ consecutiveFailures: 2 });
+  });
+
+  it('of a job is counted by the next pass over it, which decides nothing about a job that is paused by that', async () => {
+    const [first, other] = await two();
+    await store.changeJob('a', () => ({ set: { pauseAfterFailures: 1, nextRunAt: PAST, wakeAt: PAST } }));
+    await store.changeJob('b', () => ({ set: { nextRunAt: PAST, wakeAt: PAST } }));
+    await failBesideLock([first, other].find(({ jobId }) => jobId === 'a')!);
+    const node = await registered(store);
+    const { recorded, paused } = await store.pass(aPass(node), decideAll);
+    expect(recorded.map(({ jobId }) => jobId)).not.toContain('a');
+    expect(paused).toMatchObject([{ id: 'a', state: 'paused', consecutiveFailures: 1 }]);
+    expect(await store.getJob('a')).toEqual(paused[0]);
+    expect((await store.pass(aPass(node), decideAll)).paused).toEqual([]);
+  });
+
+  it('of a job: what failed before it was resumed is not counted after it', async () => {
+    const [first] = await two();
+    await failBesideLock(first);
+    await store.changeJob(first.jobId, (_, now) => ({ set: { stateAt: plus(now, 1) } }));
+    await store.changeJob(first.jobId, () => ({ set: { nextRunAt: PAST, wakeAt: PAST } }));
+    await store.pass(aPass(await registered(store)), () => decisions());
     expect(await store.getJob(first.jobId)).toMatchObject({ consecutiveFailures: 0 });
-    expect(await store.complete([outcomeOf(other, { status: 'failed' })])).toEqual(failed);
-    expect(await store.getJob(first.jobId)).toMatchObject({ consecutiveFailures: 1 });
-    expect(await store.getJob(other.jobId)).toMatchObject({ consecutiveFailures: 1 });
+    const flagged = `SELECT 1 FROM "${schema}".job_execution WHERE uncounted`;
+    expect(await sql(flagged)).toEqual([]);
   });
 });
 

@@ -32,7 +32,9 @@ async function makeOlder(): Promise<void> {
   await sql(`ALTER TABLE "${schema}".job DROP COLUMN missed_count, DROP COLUMN skipped_count, DROP COLUMN queued_count,
       DROP COLUMN cancelled_count;
     DROP INDEX "${schema}".job_execution_waiting, "${schema}".job_execution_backfill;
-    DELETE FROM "${schema}".migrations WHERE name LIKE 'AddCounters%';
+    ALTER TABLE "${schema}".job_execution DROP COLUMN uncounted;
+    DROP INDEX "${schema}".job_urgent, "${schema}".job_execution_urgent;
+    DELETE FROM "${schema}".migrations WHERE name NOT LIKE 'CreateTables%';
     UPDATE "${schema}".scheduler SET schema_version = 1`);
 }
 

@@ -23,16 +23,18 @@ export function resuming(
   { catchUp = false, ...note }: Note & { catchUp?: boolean },
 ): JobChange | null {
   if (job.state !== 'paused' && job.state !== 'quarantined') return null;
+  const active = { ...inState('active', now, note), consecutiveFailures: 0 };
   if (catchUp && job.nextRunAt !== null) {
     const wakeAt = wakeAfterJitter(trigger, job.uid, job.nextRunAt, job.jitterMs);
-    return { set: { ...inState('active', now, note), wakeAt } };
+    return { set: { ...active, wakeAt } };
   }
   const { missed, first } = passedInstants(job, trigger, now);
   const last = missed.at(-1);
   const nextRunAt = last === undefined ? (first ?? firstEver(job, trigger, now)) : nextFire(trigger, last.until);
   return {
     set: {
-      ...inState(nextRunAt === null ? 'finished' : 'active', now, note),
+      ...active,
+      state: nextRunAt === null ? 'finished' : 'active',
       nextRunAt,
       wakeAt: wakeAfterJitter(trigger, job.uid, nextRunAt, job.jitterMs),
       ...(last === undefined ? {} : { lastInstant: last.until }),

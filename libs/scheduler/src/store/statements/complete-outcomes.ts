@@ -1,3 +1,4 @@
+import { decodeBoolean } from '../entity-rows.js';
 import { NODE_LOST } from '../execution-row.js';
 import type { OutcomeRecord } from '../job-store.js';
 import type { Query } from '../lease.js';
@@ -8,8 +9,8 @@ export interface WrittenOutcome {
   index: number;
   jobUid: string;
   status: OutcomeRecord['status'];
-  /** Of its job, before this outcome. */
-  consecutiveFailures: number;
+  /** It has to be counted for its job. */
+  isUncounted: boolean;
 }
 
 /**
@@ -39,13 +40,17 @@ export async function completeOutcomes(
     index: Number(row.n),
     jobUid: String(row.job_uid),
     status: row.status as OutcomeRecord['status'],
-    consecutiveFailures: Number(row.consecutive_failures ?? 0),
+    isUncounted: decodeBoolean(row.uncounted),
   }));
 }
 
 function completeStatement({ execution, attempt, job }: Tables): string {
   const becomes = `CASE WHEN v.status = 'pending' AND (e.cancel_requested_at IS NOT NULL
     OR NOT EXISTS (SELECT 1 FROM ${job} g WHERE g.uid = e.job_uid)) THEN 'cancelled' ELSE v.status END`;
+  // a success is no news, unless there are failures, counted or not
+  const endsFailures = `(EXISTS (SELECT 1 FROM ${job} g WHERE g.uid = e.job_uid AND g.consecutive_failures > 0)
+    OR EXISTS (SELECT 1 FROM ${execution} u WHERE u.job_uid = e.job_uid AND u.uncounted)
+    OR EXISTS (SELECT 1 FROM v f WHERE f.status IN ('failed', 'timed-out')))`;
   return `WITH v AS (SELECT * FROM unnest($1::int[], $2::uuid[], $3::int[], $4::text[], $5::float8[], $6::boolean[],
       $7::text[], $8::text[], $9::text[], $10::text[], $11::int[])
       v(n, id, epoch, status, delay_ms, spends, reason, error, result, progress, duration_ms)
@@ -59,16 +64,16 @@ function completeStatement({ execution, attempt, job }: Tables): string {
         available_at = CASE WHEN v.status = 'pending' THEN now() + v.delay_ms * interval '1 ms' ELSE e.available_at END,
         reason = CASE WHEN ${becomes} = 'cancelled' THEN coalesce(v.reason, e.reason) ELSE v.reason END,
         error = v.error::jsonb, result = v.result::jsonb, progress = coalesce(v.progress::jsonb, e.progress),
-        duration_ms = CASE WHEN ${becomes} = 'pending' THEN e.duration_ms ELSE v.duration_ms END
+        duration_ms = CASE WHEN ${becomes} = 'pending' THEN e.duration_ms ELSE v.duration_ms END,
+        uncounted = v.status IN ('failed', 'timed-out') OR v.status = 'succeeded' AND ${endsFailures}
       FROM free v WHERE e.id = v.execution_id AND e.lease_epoch = v.epoch AND e.status = 'running'
-      RETURNING v.n, e.id, e.job_uid, e.lease_epoch, e.status, e.node_name, e.claimed_at, e.error,
+      RETURNING v.n, e.id, e.job_uid, e.lease_epoch, e.status, e.uncounted, e.node_name, e.claimed_at, e.error,
         e.attempt + CASE WHEN v.spends THEN 0 ELSE 1 END AS attempt
     ), kept AS (
       INSERT INTO ${attempt} (execution_id, lease_epoch, attempt, node_name, started_at, finished_at, error)
       SELECT id, lease_epoch, attempt, node_name, coalesce(claimed_at, now()), now(), error FROM done
       WHERE status = 'pending' ON CONFLICT DO NOTHING
-    ) SELECT done.n, done.job_uid, done.status, j.consecutive_failures
-      FROM done LEFT JOIN ${job} j ON j.uid = done.job_uid`;
+    ) SELECT n, job_uid, status, uncounted FROM done`;
 }
 
 /**
@@ -90,32 +95,6 @@ export async function writtenBefore(
     [outcomes.map((outcome) => outcome.executionId), outcomes.map((outcome) => outcome.leaseEpoch)],
   );
   return rows.map((row) => row.status as OutcomeRecord['status'] | 'running' | null);
-}
-
-export interface FailureCount {
-  jobUid: string;
-  /** A success came first. */
-  isReset: boolean;
-  failures: number;
-}
-
-/** @returns the uids of jobs that somebody else has locked, a pass as a rule: they have to be counted later */
-export async function countFailures(
-  query: Query,
-  { job }: Tables,
-  counts: readonly FailureCount[],
-): Promise<readonly string[]> {
-  const { rows } = await query(
-    `WITH v AS (SELECT * FROM unnest($1::uuid[], $2::boolean[], $3::int[]) v(uid, is_reset, failures)
-     ), free AS (SELECT uid FROM ${job} WHERE uid = ANY($1::uuid[]) FOR NO KEY UPDATE SKIP LOCKED
-     ), counted AS (
-       UPDATE ${job} j
-       SET consecutive_failures = CASE WHEN v.is_reset THEN 0 ELSE j.consecutive_failures END + v.failures
-       FROM v JOIN free ON free.uid = v.uid WHERE j.uid = v.uid RETURNING j.uid
-     ) SELECT uid FROM ${job} WHERE uid = ANY($1::uuid[]) AND uid NOT IN (SELECT uid FROM counted)`,
-    [counts.map((count) => count.jobUid), counts.map((count) => count.isReset), counts.map((count) => count.failures)],
-  );
-  return rows.map((row) => String(row.uid));
 }
 
 function json(value: unknown): string | null {

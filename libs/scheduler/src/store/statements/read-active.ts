@@ -5,22 +5,29 @@ import type { Tables } from '../tables.js';
 import { firstOfBackfill, IS_OFFERED, IS_WAITING } from './offered.js';
 
 export type ActiveOfJob = Omit<JobSnapshot, 'job' | 'isDue'>;
+export interface Active {
+  /** By uid. */
+  jobs: Map<string, ActiveOfJob>;
+  /** uids of jobs of which something has ended that is not counted yet. */
+  uncounted: string[];
+}
 
 /**
  * What is active of jobs that are locked. It has to be a statement of its own after the one that locks: that one may
  * have waited, and would count with the snapshot from before its wait.
  *
  * Plan: for each job its few entries in `job_execution_active`, once; a backfill is among them to be counted, and the first
- * of it is taken from `job_execution_backfill`.
+ * of it is taken from `job_execution_backfill`; what is not counted yet, from `job_execution_uncounted`.
  */
 export async function readActive(
   query: Query,
   tables: Tables,
   uids: readonly string[],
   limit: number,
-): Promise<Map<string, ActiveOfJob>> {
+): Promise<Active> {
   const { rows } = await query(
-    `SELECT o.uid, a.active, a.stopping, a.queued, a.queued_fires, a.pending::text AS pending, b.pending::text AS backfill
+    `SELECT o.uid, a.active, a.stopping, a.queued, a.queued_fires, a.pending::text AS pending,
+       b.pending::text AS backfill, c.uncounted
      FROM ${tables.job} o CROSS JOIN LATERAL (
        SELECT count(*) FILTER (WHERE e.status = 'running' OR e.lease_epoch > 0) AS active,
          count(*) FILTER (WHERE e.status = 'running' AND e.cancel_requested_at IS NOT NULL) AS stopping,
@@ -34,11 +41,13 @@ export async function readActive(
      CROSS JOIN LATERAL (
        SELECT json_agg(json_build_array(q.id, 'backfill', false) ORDER BY q.scheduled_at) AS pending
        FROM (${firstOfBackfill(tables, 'o.uid', '$2')}) q) b
-     WHERE o.uid = ANY($1::uuid[]) AND (a.active > 0 OR a.queued > 0 OR b.pending IS NOT NULL)`,
+     CROSS JOIN LATERAL (
+       SELECT EXISTS (SELECT 1 FROM ${tables.execution} u WHERE u.job_uid = o.uid AND u.uncounted) AS uncounted) c
+     WHERE o.uid = ANY($1::uuid[]) AND (a.active > 0 OR a.queued > 0 OR b.pending IS NOT NULL OR c.uncounted)`,
     [uids, limit],
   );
-  return new Map(
-    rows.map((row) => [
+  const jobs = new Map(
+    rows.map((row): [string, ActiveOfJob] => [
       String(row.uid),
       {
         active: Number(row.active),
@@ -49,6 +58,7 @@ export async function readActive(
       },
     ]),
   );
+  return { jobs, uncounted: rows.filter((row) => decodeBoolean(row.uncounted)).map((row) => String(row.uid)) };
 }
 
 function decodePending(text: unknown): PendingExecution[] {

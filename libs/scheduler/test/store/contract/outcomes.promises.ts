@@ -121,6 +121,27 @@ export function outcomePromises(fixture: Fixture): void {
       }
       expect(await store.getJob(job.id)).toMatchObject({ version: job.version, state: 'active' });
     });
+
+    it('pauses a job with so many failures in a row, and says so once', async () => {
+      const { store } = fixture;
+      const { node, job, execution } = await running(store, { maxInstances: 9, pauseAfterFailures: 2 });
+      expect(await complete(outcomeOf(execution, { status: 'failed', error: BOOM }))).not.toHaveProperty('paused');
+      const fail = async (status: 'failed' | 'timed-out') => {
+        const { id } = await store.addManualExecution(job.id, { id: aNode().incarnation, data: null, reason: null });
+        const { claimed: rows } = await store.pass(aPass(node), () => decisions({ claims: [id] }));
+        return await complete(outcomeOf(rows[0]!, { status, error: { name: 'TimeoutError', message: 'too long' } }));
+      };
+      const paused = (await store.getJob(job.id))!;
+      expect(paused).toMatchObject({ state: 'active', consecutiveFailures: 1 });
+      const verdict = await fail('timed-out');
+      const row = (await store.getJob(job.id))!;
+      expect(verdict).toEqual({ kind: 'written', status: 'timed-out', paused: row });
+      const stateReason = '2 executions in a row failed, the last with TimeoutError: too long';
+      expect(row).toMatchObject({ state: 'paused', stateBy: 'pauseAfterFailures', stateReason, version: job.version });
+      expect(row.stateAt.getTime()).toBeGreaterThanOrEqual(execution.claimedAt!.getTime());
+      expect(await fail('failed')).not.toHaveProperty('paused');
+      expect(await store.getJob(job.id)).toMatchObject({ consecutiveFailures: 3, stateReason, stateAt: row.stateAt });
+    });
   });
 
   describe('a retry', () => {
