@@ -35,6 +35,19 @@ export function notJson(value: unknown, path = 'data', ancestors: readonly unkno
   return null;
 }
 
+/** Whether two values are the same as JSON: `jsonb` gives keys back in an order of its own. */
+export function isSameJson(a: unknown, b: unknown): boolean {
+  return canonical(a) === canonical(b);
+}
+
+function canonical(value: unknown): string {
+  return JSON.stringify(value ?? null, (_key, each: unknown) =>
+    each !== null && typeof each === 'object' && !Array.isArray(each)
+      ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : each,
+  );
+}
+
 function textProblem(text: string, path: string): string | null {
   if (text.includes('\0')) return `${path} contains the character U+0000, which PostgreSQL cannot store`;
   return text.isWellFormed() ? null : `${path} contains half a surrogate pair, which PostgreSQL cannot store`;
