@@ -37,6 +37,8 @@ export type SchedulerEvents = Record<
     | 'execution.taken-over',
     OfExecution
   > & {
+    /** `changed`: the options that have another value now. `reason` and `by` are those of the change. */
+    'job.modified': OfJob & { changed: readonly string[]; reason: string | null; by: string | null };
     /** Newer time zone data moved its next run, which was at `before`. `zoneData`: such as '2026b'. */
     'job.rescheduled': OfJob & { before: Date; zoneData: string | null };
     /** No live node declares the job any more, and one with the same schedule is new: `appeared`, its id. */

@@ -5,6 +5,7 @@ import type { Trigger } from '../triggers/trigger.js';
 import type { JobEntity } from '../store/job.entity.js';
 import type { JobContext } from './job-context.js';
 import { hashOf, type JobDraft } from './job-draft.js';
+import { definitionOf, SCHEDULE } from './job-options.js';
 import { capabilityOf, InvalidJobError, type JobSettings } from './job-settings.js';
 
 /** What runs when a job fires. */
@@ -62,15 +63,17 @@ export class HandlerRegistry {
 
   /**
    * The trigger a row means: the object in the code where this node declares the version in force, or the row has none
-   * because its trigger threw; else what the row says. Null: the row follows a trigger of another version's own making,
-   * which this node cannot compute. Throws when nobody could read the row.
+   * because its trigger threw; else what the row says, as where somebody gave the job another schedule. Null: the row
+   * follows a trigger of another version's own making, which this node cannot compute. Throws when nobody could read the
+   * row.
    */
   triggerOf(job: JobEntity): Trigger | null {
     const declared = this.#declared.get(job.id);
     const schedule = declared?.draft.schedule;
-    const isOurs = job.source === 'code' && (job.codeHash === null || job.codeHash === declared?.hash);
+    const isOfCode = job.source === 'code' && !job.overridden.includes(SCHEDULE);
+    const isOurs = isOfCode && (job.codeHash === null || job.codeHash === declared?.hash);
     if (isOurs && schedule?.kind === 'trigger') return anchored(schedule.trigger, job.anchor);
-    const isForeign = job.source === 'code' && job.codeHash !== declared?.hash;
+    const isForeign = isOfCode && job.codeHash !== declared?.hash;
     try {
       return anchored(parseTrigger(job.trigger as object), job.anchor);
     } catch (error) {
@@ -78,9 +81,4 @@ export class HandlerRegistry {
       throw error;
     }
   }
-}
-
-function definitionOf({ handler, schedule, settings, data }: JobDraft): object {
-  const timing = schedule.kind === 'trigger' ? { ...schedule, trigger: schedule.trigger.toJSON() } : schedule;
-  return { handler, schedule: timing, settings, data };
 }

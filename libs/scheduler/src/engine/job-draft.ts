@@ -71,7 +71,8 @@ export function draftJob(input: JobDraftInput): JobDraft {
   return { id, handler, schedule, settings, data: data ?? null, source, isPaused: input.isPaused === true };
 }
 
-function checkBounds(where: string, { maxRuns, jitterMs }: { maxRuns: number | null; jitterMs: number }): void {
+/** Throws `InvalidJobError`. */
+export function checkBounds(where: string, { maxRuns, jitterMs }: { maxRuns: number | null; jitterMs: number }): void {
   if (maxRuns !== null && !(Number.isInteger(maxRuns) && maxRuns >= 1 && maxRuns < 2 ** 31)) {
     throw new InvalidJobError(`${where}: maxRuns is ${maxRuns}. Write a whole number of at least 1.`);
   }
@@ -169,7 +170,7 @@ export function inWords(trigger: Trigger): Pick<JobEntity, 'trigger' | 'schedule
 }
 
 /** The columns a job's settings live in. */
-function settingColumns(handler: string, settings: ResolvedSettings) {
+export function settingColumns(handler: string, settings: ResolvedSettings) {
   return {
     capability: capabilityOf(handler, settings.executor),
     description: settings.description ?? null,

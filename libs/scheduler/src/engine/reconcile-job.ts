@@ -1,6 +1,10 @@
 import type { JobSync, SyncInput } from '../store/job-store.js';
 import type { JobEntity } from '../store/job.entity.js';
+import { anchored } from '../triggers/built-in.js';
+import { parseTrigger } from '../triggers/trigger-spec.js';
 import { hashOf, newJobRow, rowWithoutTiming, triggerFor, type JobDraft } from './job-draft.js';
+import { definitionOf, differing, optionsOfDefinition, SCHEDULE } from './job-options.js';
+import { settingsOf, type JobSettings } from './job-settings.js';
 import { describeError } from './json.js';
 import { placed, stateOf, unplaced } from './new-schedule.js';
 
@@ -8,19 +12,26 @@ const BY_A_DEPLOY = 'its schedule was changed by a deploy';
 
 /**
  * What a deploy does to a declared job; null: nothing. The version in force is the one the cluster saw last among its
- * live nodes, so an old replica that restarts restores nothing. A job added at run time that has the id is left alone
- * until it is finished. Never throws: a job whose trigger does is quarantined, and tried again at the next boot.
+ * live nodes, so an old replica that restarts restores nothing. What an operator changed stays, but for what the code
+ * changed, too. A job added at run time that has the id is left alone until it is finished. Never throws: a job whose
+ * trigger does is quarantined, and tried again at the next boot.
  */
 export function reconcileJob(
   draft: JobDraft,
-  { inForce, existing, now }: Pick<SyncInput, 'inForce' | 'existing' | 'now'>,
+  { inForce, existing, former, now }: Pick<SyncInput, 'inForce' | 'existing' | 'former' | 'now'>,
 ): JobSync | null {
   if (existing === null) return { row: firstRow(draft, now) };
   if (isAddedAtRunTime(existing)) return null;
-  if (hashOf(draft) !== inForce || existing.codeHash === inForce) return null;
-  const row = sameJob(rowWithoutTiming(draft, now), existing);
+  const codeHash = hashOf(draft);
+  if (codeHash !== inForce || existing.codeHash === inForce) return null;
+  const overridden = stillOverridden(draft, existing, former);
+  const said = { ...rowWithoutTiming(withOverrides(draft, existing, overridden), now), codeHash, overridden };
+  const row = sameJob(said, existing);
   try {
-    return placed(row, triggerFor(draft.schedule, row.anchor), existing, now, BY_A_DEPLOY);
+    const trigger = overridden.includes(SCHEDULE)
+      ? anchored(parseTrigger(existing.trigger as object), row.anchor)
+      : triggerFor(draft.schedule, row.anchor);
+    return placed(row, trigger, existing, now, BY_A_DEPLOY);
   } catch (error) {
     return untimed(row, existing, now, error);
   }
@@ -29,6 +40,36 @@ export function reconcileJob(
 /** Whoever added it has the say, also when code comes to declare its id; what is finished has nothing left to say. */
 export function isAddedAtRunTime({ source, state }: JobEntity): boolean {
   return source === 'dynamic' && state !== 'finished';
+}
+
+/** The code wins for what it changed. Where nobody knows what it said before, the operator's word stands. */
+function stillOverridden(draft: JobDraft, { overridden, source }: JobEntity, former: object | null): string[] {
+  if (source !== 'code' || overridden.length === 0) return [];
+  const before = optionsOfDefinition(former);
+  if (before === null) return overridden;
+  const isChanged = new Set(differing(overridden, before, optionsOfDefinition(definitionOf(draft)) ?? {}));
+  return overridden.filter((name) => !isChanged.has(name));
+}
+
+/** The draft with what the row says of these options; its schedule is the caller's to find. */
+function withOverrides(draft: JobDraft, existing: JobEntity, overridden: readonly string[]): JobDraft {
+  const { schedule, settings, data } = draft;
+  const isOurs = (name: string): boolean => overridden.includes(name);
+  const said = settingsOf(existing);
+  const keys = Object.keys({ ...settings, ...said }).filter(isOurs) as (keyof JobSettings)[];
+  return {
+    ...draft,
+    settings: { ...settings, ...Object.fromEntries(keys.map((key) => [key, said[key]])) },
+    data: isOurs('data') ? existing.data : data,
+    schedule:
+      schedule.kind === 'delay'
+        ? schedule
+        : {
+            ...schedule,
+            maxRuns: isOurs('maxRuns') ? existing.maxRuns : schedule.maxRuns,
+            jitterMs: isOurs('jitterMs') ? existing.jitterMs : schedule.jitterMs,
+          },
+  };
 }
 
 /** What a deploy does not touch. A run-time job that is finished leaves its history, and not the count of its runs. */

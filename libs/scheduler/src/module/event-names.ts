@@ -4,6 +4,7 @@ import { shown } from '../triggers/instant.js';
 
 const EVENTS = Object.keys({
   'job.added': true,
+  'job.modified': true,
   'job.removed': true,
   'job.paused': true,
   'job.resumed': true,

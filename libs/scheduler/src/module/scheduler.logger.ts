@@ -40,6 +40,9 @@ export class SchedulerLogger {
           `${named(job)} was added and will never run: after now its schedule (${job.schedule}) has no fire.`,
         );
     });
+    events.on('job.modified', ({ job, changed, reason, by }) =>
+      logger.log(`${named(job)} was modified${because({ reason, by })} (${changed.join(', ')}).`),
+    );
     events.on('job.removed', ({ job }) => logger.log(`${named(job)} was removed.`));
     events.on('job.paused', ({ job }) => {
       if (job.by !== PAUSED_BY) return logger.log(`${named(job)} was paused${because(job)}.`);
@@ -150,8 +153,8 @@ function named(job: JobInfo): string {
 function ofJob({ jobId, id }: ExecutionInfo): string {
   return `Job "${jobId}" (execution ${id})`;
 }
-function because({ reason, by }: JobInfo): string {
-  return `${by === undefined ? '' : ` by ${by}`}${reason === undefined ? '' : `: ${reason}`}`;
+function because({ reason = null, by = null }: { reason?: string | null; by?: string | null }): string {
+  return `${by === null ? '' : ` by ${by}`}${reason === null ? '' : `: ${reason}`}`;
 }
 function reasonOf({ reason }: ExecutionInfo): string {
   return reason === null ? '' : `: ${reason}`;

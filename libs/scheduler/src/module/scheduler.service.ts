@@ -10,6 +10,7 @@ import { addJob, type Conflict } from './calls/add-job.js';
 import type { CallOptions } from './calls/arguments.js';
 import { pauseJob, removeJob, resumeJob } from './calls/change-job.js';
 import type { JobRequest, JobToAdd, NewJob } from './calls/job-to-add.js';
+import { modifyJob, type JobChanges } from './calls/modify-job.js';
 import { getExecution, getExecutions, getJob, getJobs, nextRuns } from './calls/look-up.js';
 import { backfill, cancelExecution, retryExecution, runJob } from './calls/run-job.js';
 import { checkEvent } from './event-names.js';
@@ -68,6 +69,18 @@ export class SchedulerService {
   addJob(job: JobToAdd<unknown> & { handler: string }, options?: CallOptions & Conflict): Promise<JobInfo>;
   addJob(job: object, options: CallOptions & Conflict = {}): Promise<JobInfo> {
     return addJob(this.runtime, job as JobRequest, options);
+  }
+
+  /**
+   * Changes options of a job, also of a declared one: `overridden` shows what is not as its code says, until the code
+   * changes that option, or it is set to what the code says. What is left out stays. Another schedule goes on with its
+   * first fire after now; what was due by the old one until now and is late by more than a minute is recorded as missed.
+   * A job that is paused or quarantined stays so; one that is finished lives again if there is more to run. Settings hold
+   * from the next run on; with another `executor`, what waits moves to the nodes that have it. Says all of it what the job
+   * says already, nothing is written. Rejects with `JobNotFoundError`.
+   */
+  modifyJob(id: string, changes: JobChanges, options: CallOptions = {}): Promise<JobInfo> {
+    return modifyJob(this.runtime, id, changes, options);
   }
 
   /**

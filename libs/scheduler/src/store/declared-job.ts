@@ -13,6 +13,8 @@ export interface SyncInput {
   /** The hash of the version in force: the latest first seen among this one and those that live nodes announce. */
   inForce: string;
   existing: JobEntity | null;
+  /** The definition that the row was made by; null: it is not known. */
+  former: object | null;
   now: Date;
 }
 export interface SyncResult {

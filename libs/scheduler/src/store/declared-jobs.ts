@@ -3,7 +3,7 @@ import { decodeRow, selectList } from './entity-rows.js';
 import type { JobExecutionEntity } from './job-execution.entity.js';
 import type { DeclaredJob, JobStore, SyncResult } from './job-store.js';
 import { JobEntity } from './job.entity.js';
-import { databaseNow, insertUnclaimed, readJobs, upsertJobs } from './job-writes.js';
+import { databaseNow, decodeDefinition, definitionInRow, insertUnclaimed, readJobs, upsertJobs } from './job-writes.js';
 import type { Query } from './lease.js';
 import { notify } from './notifications.js';
 import type { Tables } from './tables.js';
@@ -56,12 +56,12 @@ async function bringIn(
   await rememberDefinitions(query, tables, declared, now);
   const inForce = await definitionsInForce(query, tables, declared);
   const ids = declared.map(({ id }) => id);
-  const existing = byId(await lockByIds(query, tables, ids));
+  const existing = new Map((await lockByIds(query, tables, ids)).map((each) => [each.existing.id, each]));
   const wanted = declared.flatMap((each) => {
+    const found = existing.get(each.id) ?? { existing: null, former: null };
     // somebody else was first
-    if (existing.get(each.id)?.codeHash === each.hash) return [];
-    const input = { declared: each, inForce: inForce.get(each.id) ?? each.hash, now };
-    return reconcile({ ...input, existing: existing.get(each.id) ?? null }) ?? [];
+    if (found.existing?.codeHash === each.hash) return [];
+    return reconcile({ declared: each, inForce: inForce.get(each.id) ?? each.hash, now, ...found }) ?? [];
   });
   const rows = wanted.map(({ row }) => row);
   const written = await upsertJobs(query, tables, rows);
@@ -106,12 +106,20 @@ async function definitionsInForce(
   return new Map(rows.map((row) => [String(row.job_id), String(row.hash)]));
 }
 
-async function lockByIds(query: Query, { job }: Tables, ids: readonly string[]): Promise<JobEntity[]> {
+async function lockByIds(
+  query: Query,
+  tables: Tables,
+  ids: readonly string[],
+): Promise<{ existing: JobEntity; former: object | null }[]> {
   const { rows } = await query(
-    `SELECT ${selectList(JobEntity, 'j')} FROM ${job} j WHERE j.id = ANY($1::text[]) ORDER BY j.uid FOR NO KEY UPDATE`,
+    `SELECT ${selectList(JobEntity, 'j')}, ${definitionInRow(tables)} AS vigil_definition
+     FROM ${tables.job} j WHERE j.id = ANY($1::text[]) ORDER BY j.uid FOR NO KEY UPDATE OF j`,
     [ids],
   );
-  return rows.map((row) => decodeRow(JobEntity, row));
+  return rows.map((row) => ({
+    existing: decodeRow(JobEntity, row),
+    former: decodeDefinition(row.vigil_definition),
+  }));
 }
 
 function byId(jobs: readonly JobEntity[]): Map<string, JobEntity> {

@@ -85,6 +85,11 @@ export interface Rescued {
 
 // ───────────────────────────── jobs
 
+/**
+ * What to make of a row that is locked; null: nothing. `definition`: of a declared job, what its version in force says;
+ * null: it is not known, or the job was added at run time.
+ */
+export type ChangeJob = (job: JobEntity, now: Date, definition: object | null) => JobChange | null;
 export interface JobChange {
   set: Partial<Omit<JobEntity, 'id' | 'uid' | 'version'>>;
   records?: readonly NewExecution[];
@@ -176,7 +181,7 @@ export interface JobStore {
   /** `plan` makes the rows from the database's clock. Returns the rows as they are now (with `keep`: the old ones). */
   addJobs(plan: (now: Date) => JobEntity[], onConflict: ConflictRule, call?: StoreCall): Promise<JobEntity[]>;
   /** Locks the row, asks, writes. `change` returning null changes nothing. Rejects with `JobNotFoundError`. */
-  changeJob(id: string, change: (job: JobEntity, now: Date) => JobChange | null, call?: StoreCall): Promise<JobEntity>;
+  changeJob(id: string, change: ChangeJob, call?: StoreCall): Promise<JobEntity>;
   /** Deletes the row and cancels what waits; history stays. Rejects with `JobNotFoundError`. */
   removeJob(id: string, call?: StoreCall): Promise<JobEntity>;
   /**

@@ -11,7 +11,7 @@ import {
 import { JobConflictError, JobNotFoundError } from './errors.js';
 import { newExecutionRow } from './execution-row.js';
 import { JobExecutionEntity } from './job-execution.entity.js';
-import type { ConflictRule, JobChange, NewExecution } from './job-store.js';
+import type { ChangeJob, ConflictRule, JobChange, NewExecution } from './job-store.js';
 import { JobEntity } from './job.entity.js';
 import type { Query } from './lease.js';
 import { notify, notifyIfSoon } from './notifications.js';
@@ -114,15 +114,10 @@ export async function readJobs(query: Query, { job }: Tables, ids: readonly stri
   return rows.map((row) => decodeRow(JobEntity, row));
 }
 
-export async function changeJob(
-  query: Query,
-  tables: Tables,
-  id: string,
-  change: (job: JobEntity, now: Date) => JobChange | null,
-): Promise<JobEntity> {
-  const { job, now } = await lockJob(query, tables, id);
+export async function changeJob(query: Query, tables: Tables, id: string, change: ChangeJob): Promise<JobEntity> {
+  const { job, now, definition } = await lockJob(query, tables, id);
   const { capability } = job;
-  const wanted = change(job, now);
+  const wanted = change(job, now, definition);
   if (!wanted) return await readLocked(query, tables, id);
   const changed = await updateJob(query, tables, id, wanted.set);
   if (changed.capability !== capability) await moveWaiting(query, tables, [changed]);
@@ -134,15 +129,31 @@ export async function changeJob(
 }
 
 /** The clock is read after the wait for the lock. */
-async function lockJob(query: Query, { job }: Tables, id: string): Promise<{ job: JobEntity; now: Date }> {
+async function lockJob(
+  query: Query,
+  tables: Tables,
+  id: string,
+): Promise<{ job: JobEntity; now: Date; definition: object | null }> {
   if (!isStorable(id)) throw new JobNotFoundError(id);
   const { rows } = await query(
-    `SELECT ${selectList(JobEntity, 'j')}, ${instant(`date_trunc('milliseconds', clock_timestamp())`)} AS vigil_now
-     FROM ${job} j WHERE j.id = $1 FOR NO KEY UPDATE`,
+    `SELECT ${selectList(JobEntity, 'j')}, ${instant(`date_trunc('milliseconds', clock_timestamp())`)} AS vigil_now,
+       ${definitionInRow(tables)} AS vigil_definition
+     FROM ${tables.job} j WHERE j.id = $1 FOR NO KEY UPDATE OF j`,
     [id],
   );
-  if (!rows[0]) throw new JobNotFoundError(id);
-  return { job: decodeRow(JobEntity, rows[0]), now: decodeInstant(rows[0].vigil_now) };
+  const [row] = rows;
+  if (!row) throw new JobNotFoundError(id);
+  const definition = decodeDefinition(row.vigil_definition);
+  return { job: decodeRow(JobEntity, row), now: decodeInstant(row.vigil_now), definition };
+}
+
+/** Of a job `j`: what the version says that its row was made by. As text, whatever parsers the connection has. */
+export function definitionInRow({ definition }: Tables): string {
+  return `(SELECT d.definition::text FROM ${definition} d WHERE d.job_id = j.id AND d.hash = j.code_hash)`;
+}
+
+export function decodeDefinition(text: unknown): object | null {
+  return typeof text === 'string' ? (JSON.parse(text) as object | null) : null;
 }
 
 /** `change` may have scribbled on the row it was shown. */

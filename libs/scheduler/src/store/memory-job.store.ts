@@ -2,10 +2,10 @@ import { systemClock, type Clock } from '../clock/clock.js';
 import type { Finding } from './audit-finding.js';
 import { JobStoreConfigurationError } from './errors.js';
 import type {
+  ChangeJob,
   ConflictRule,
   DeclaredJob,
   ExecutionFilter,
-  JobChange,
   JobFilter,
   JobStore,
   NewBackfill,
@@ -129,7 +129,7 @@ export class MemoryJobStore implements JobStore {
     return this.#announce((data, now) => plan(new Date(now)).map((job) => jobs.addJob(data, job, onConflict)));
   }
 
-  async changeJob(id: string, change: (job: JobEntity, now: Date) => JobChange | null, call?: StoreCall) {
+  async changeJob(id: string, change: ChangeJob, call?: StoreCall) {
     refuseManager(call);
     return this.#announce((data, now) => jobs.changeJob(data, id, change, now));
   }

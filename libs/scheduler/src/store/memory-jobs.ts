@@ -4,9 +4,9 @@ import { ExecutionNotFoundError, JobConflictError } from './errors.js';
 import { checkOwn, newBackfillRow, newExecutionRow, newManualRow, newRetryRow, submittedOf } from './execution-row.js';
 import type { JobDefinitionEntity } from './job-definition.entity.js';
 import type {
+  ChangeJob,
   ConflictRule,
   DeclaredJob,
-  JobChange,
   JobStore,
   NewBackfill,
   NewExecution,
@@ -35,10 +35,16 @@ function syncJob(data: MemoryData, declared: DeclaredJob, reconcile: Reconcile, 
   const existing = data.job(declared.id) ?? null;
   if (existing?.codeHash === declared.hash) return [];
   const inForce = versionInForce(data, declared, now);
-  const wanted = reconcile(structuredClone({ declared, inForce, existing, now }));
+  const former = existing && definitionOf(data, existing);
+  const wanted = reconcile(structuredClone({ declared, inForce, existing, former, now }));
   if (!wanted) return [];
   const job = existing ? edit(data, existing, wanted.row) : data.putJob(wanted.row);
   return (wanted.records ?? []).flatMap((each) => insertUnclaimed(data, job, each, now) ?? []);
+}
+
+/** What the version says that the row was made by. */
+function definitionOf(data: MemoryData, { id, codeHash }: JobRow): object | null {
+  return data.definitions.get(id)?.find(({ hash }) => hash === codeHash)?.definition ?? null;
 }
 
 /** What a process declares has a definition; what is added at run time has none. */
@@ -57,14 +63,9 @@ export function addJob(data: MemoryData, job: JobRow, onConflict: ConflictRule):
   return onConflict === 'keep' ? existing : edit(data, existing, job);
 }
 
-export function changeJob(
-  data: MemoryData,
-  id: string,
-  change: (job: JobRow, now: Date) => JobChange | null,
-  now: Date,
-): JobRow {
+export function changeJob(data: MemoryData, id: string, change: ChangeJob, now: Date): JobRow {
   const job = data.jobOrThrow(id);
-  const wanted = change(structuredClone(job), new Date(now));
+  const wanted = change(structuredClone(job), new Date(now), structuredClone(definitionOf(data, job)));
   if (!wanted) return job;
   const set = Object.fromEntries(Object.entries(wanted.set).filter(([, value]) => value !== undefined));
   const changed = data.putJob({ ...job, ...set, id: job.id, uid: job.uid, version: job.version + 1 });

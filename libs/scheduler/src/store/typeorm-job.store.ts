@@ -9,10 +9,10 @@ import { addBackfill, addManualExecution, cancelExecution, retryExecution } from
 import { readExecutionPage, readExecutionWithAttempts, readJobPage } from './history.js';
 import { JobExecutionEntity } from './job-execution.entity.js';
 import type {
+  ChangeJob,
   ConflictRule,
   DeclaredJob,
   ExecutionFilter,
-  JobChange,
   JobFilter,
   JobStore,
   NewBackfill,
@@ -139,7 +139,7 @@ export class TypeOrmJobStore implements JobStore {
     return await this.#write(call, (query) => addJobs(query, this.#tables, plan, onConflict));
   }
 
-  async changeJob(id: string, change: (job: JobEntity, now: Date) => JobChange | null, call?: StoreCall) {
+  async changeJob(id: string, change: ChangeJob, call?: StoreCall) {
     return await this.#write(call, (query) => changeJob(query, this.#tables, id, change));
   }
 

@@ -229,8 +229,8 @@ describe('A deploy', () => {
     const schedule = { kind: 'trigger' as const, trigger: every('1h'), maxRuns: null, jitterMs: 0 };
     const draft = draftJob({ id: 'job', handler: 'job', schedule, data: null, source: 'code', settings: [] });
     const existing = { ...newJobRow(draft, now), codeHash: 'of before' };
-    expect(reconcileJob(draft, { inForce: 'of others', existing, now })).toBeNull();
-    expect(reconcileJob(draft, { inForce: hashOf(draft), existing, now })).toMatchObject({
+    expect(reconcileJob(draft, { inForce: 'of others', existing, former: null, now })).toBeNull();
+    expect(reconcileJob(draft, { inForce: hashOf(draft), existing, former: null, now })).toMatchObject({
       row: { codeHash: hashOf(draft) },
     });
   });

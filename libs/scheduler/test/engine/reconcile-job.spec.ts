@@ -45,7 +45,7 @@ function before(draft = code(), overrides: Partial<JobEntity> = {}): JobEntity {
 }
 
 function deploy(draft: JobDraft, existing: JobEntity | null, now = NOW): JobSync {
-  return reconcileJob(draft, { inForce: hashOf(draft), existing, now })!;
+  return reconcileJob(draft, { inForce: hashOf(draft), existing, former: null, now })!;
 }
 
 /** What is left of `missed` records, to be read. */

@@ -76,6 +76,10 @@ export class Use {
     await s.addJob({ handler: [ReminderService, 'optional'] });
     await s.addJob({ handler: [ReminderService, 'optionalParam'], data: { userId: 'u' } });
     await s.addJob({ handler: 'remind', data: { anything: 1 } });
+    await s.modifyJob('x', { cron: '* * * * *', timeZone: 'UTC' });
+    await s.modifyJob('x', { timeoutMs: 3 });
+    await s.modifyJob('x', { endAt: new Date(0), maxRuns: 3, data: { any: 1 } }, { manager });
+    await s.modifyJob('x', { misfire: 'skip' }, { by: 'anna' });
     const { submitted } = await s.backfill('x', new Date(0), new Date(1), { manager, batchId: 'b', by: 'anna' });
     void submitted.toFixed();
     void (await s.getJob('x'))?.missedCount.toFixed();
@@ -113,6 +117,14 @@ export class Use {
     await s.addJob({ handler: [ReminderService, 'ctx'], in: '1h', maxRuns: 3 });
     // @ts-expect-error event
     s.on('execution.faild', () => {});
+    // @ts-expect-error two schedules
+    await s.modifyJob('x', { cron: '* * * * *', every: '1h' });
+    // @ts-expect-error a zone without an expression
+    await s.modifyJob('x', { timeZone: 'UTC' });
+    // @ts-expect-error an instant: write trigger: at('…')
+    await s.modifyJob('x', { at: new Date(0) });
+    // @ts-expect-error the handler stays
+    await s.modifyJob('x', { handler: 'remind' });
     // @ts-expect-error unknown option of a call
     await s.resumeJob('x', { catchup: true });
     // @ts-expect-error instants are Dates

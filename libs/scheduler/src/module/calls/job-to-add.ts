@@ -92,17 +92,17 @@ function scheduleOf(request: JobRequest, timeZone: string, id: string): Schedule
     throw new InvalidTriggerError(`"${bound}" belongs to a schedule that recurs: cron, every or trigger. Remove it.`);
   }
   if (trigger === null) return { kind: 'delay', delayMs: delay === undefined ? 0 : durationMs(delay) };
-  if (request.trigger !== undefined) refuseUnreadable(trigger);
+  if (request.trigger !== undefined) refuseUnreadable('addJob', trigger);
   return { kind: 'trigger', trigger, maxRuns: maxRuns ?? null, jitterMs: jitterMs ?? 0 };
 }
 
-/** Another process has nothing but the row. */
-function refuseUnreadable(trigger: Trigger): void {
+/** Another process has nothing but the row. `where`: the method, for messages. */
+export function refuseUnreadable(where: string, trigger: Trigger): void {
   try {
     parseTrigger(trigger.toJSON());
   } catch (error) {
     throw new InvalidTriggerError(
-      `addJob: no other process could rebuild the trigger from its toJSON(): ${(error as Error).message} ` +
+      `${where}: no other process could rebuild the trigger from its toJSON(): ${(error as Error).message} ` +
         'Use what cron(), every(), at(), calendar(), days(), allOf(), anyOf() or except() returns, or declare the job with @ScheduledJob({ trigger }).',
       { cause: error },
     );

@@ -44,6 +44,27 @@ export function declaredJobPromises(fixture: Fixture): void {
       expect(await store.getJob('report')).toEqual(jobs[0]);
     });
 
+    it('are shown with what their version says, also that of before when another one comes', async () => {
+      const { store } = fixture;
+      await store.syncJobs([declared('h1')], byHash);
+      const shown: unknown[] = [];
+      const look = (id: string): Promise<unknown> =>
+        store.changeJob(id, (_job, _now, definition) => {
+          shown.push(definition);
+          return null;
+        });
+      await look('report');
+      await store.syncJobs([declared('h2')], (input) => {
+        shown.push(input.former);
+        return byHash(input);
+      });
+      await look('report');
+      expect(shown).toEqual([declared('h1').definition, declared('h1').definition, declared('h2').definition]);
+      await added(store, aJob({ id: 'dynamic' }));
+      await look('dynamic');
+      expect(shown.at(-1)).toBeNull();
+    });
+
     it('that are unchanged are not touched: the next run, the count and a pause stay', async () => {
       const { store } = fixture;
       const node = await nodeWith('h1');
