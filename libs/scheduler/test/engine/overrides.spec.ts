@@ -68,7 +68,7 @@ describe('What an operator changed on a declared job', () => {
   it.each(edits)('is over when a deploy changes it: %s', (_, some, changed) => {
     const after = code(changed);
     const row = deployed(code(), modified(code(), some), after);
-    const { uid: _, ...fresh } = newJobRow(after, CREATED);
+    const fresh = { ...newJobRow(after, CREATED), uid: row.uid };
     expect(row).toMatchObject({
       ...fresh,
       wakeAt: row.wakeAt,
