@@ -1,3 +1,5 @@
+import type { Type } from '@nestjs/common';
+
 import type { SchedulerEvents, SchedulerState } from '../engine/engine-events.js';
 import type { SchedulerHealth } from '../engine/engine-options.js';
 import type { ExecutionInfo, JobInfo } from '../engine/info.js';
@@ -7,6 +9,7 @@ import { shown } from '../triggers/instant.js';
 import type { NextRun } from '../triggers/next-runs.js';
 import type { Trigger } from '../triggers/trigger.js';
 import { addJob, type Conflict } from './calls/add-job.js';
+import { addJobs } from './calls/add-jobs.js';
 import type { CallOptions } from './calls/arguments.js';
 import { pauseJob, removeJob, resumeJob } from './calls/change-job.js';
 import type { JobRequest, JobToAdd, NewJob } from './calls/job-to-add.js';
@@ -14,7 +17,7 @@ import { modifyJob, type JobChanges } from './calls/modify-job.js';
 import { getExecution, getExecutions, getJob, getJobs, nextRuns } from './calls/look-up.js';
 import { backfill, cancelExecution, retryExecution, runJob } from './calls/run-job.js';
 import { checkEvent } from './event-names.js';
-import type { HandlerMethod } from './handler-method.js';
+import type { DataOf, HandlerMethod } from './handler-method.js';
 import type { SchedulerRuntime } from './scheduler.runtime.js';
 
 /**
@@ -69,6 +72,19 @@ export class SchedulerService {
   addJob(job: JobToAdd<unknown> & { handler: string }, options?: CallOptions & Conflict): Promise<JobInfo>;
   addJob(job: object, options: CallOptions & Conflict = {}): Promise<JobInfo> {
     return addJob(this.runtime, job as JobRequest, options);
+  }
+
+  /**
+   * Adds many jobs of one handler, at most 10,000, in one statement: all of them or, when it rejects, none. Resolves with
+   * how many were not there before; each of those is announced. Rejects with `InvalidJobError`, which names every entry
+   * that cannot be (the first ten of them) by its place and id, and when two have one id.
+   */
+  addJobs<C, K extends HandlerMethod<C>>(
+    handler: readonly [Type<C>, K],
+    jobs: readonly JobToAdd<DataOf<C[K]>>[],
+    options: CallOptions & Conflict = {},
+  ): Promise<{ added: number }> {
+    return addJobs(this.runtime, handler, jobs, options);
   }
 
   /**

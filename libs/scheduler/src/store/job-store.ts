@@ -100,6 +100,8 @@ export interface JobSync {
   /** Instants of the schedule of before that will not run. */
   records?: readonly NewExecution[];
 }
+/** A long plan gives way to others now and then. */
+export type PlanJobs = (now: Date) => JobEntity[] | Promise<JobEntity[]>;
 export type ConflictRule = 'error' | 'keep' | 'replace';
 export interface NewManualExecution {
   id: string;
@@ -178,8 +180,11 @@ export interface JobStore {
   syncJobs(declared: readonly DeclaredJob[], reconcile: (input: SyncInput) => JobSync | null): Promise<SyncResult>;
   /** Rows of declared jobs that are not finished, not labelled orphaned, and that no live node declares; a bounded number. */
   undeclaredJobs(): Promise<JobEntity[]>;
-  /** `plan` makes the rows from the database's clock. Returns the rows as they are now (with `keep`: the old ones). */
-  addJobs(plan: (now: Date) => JobEntity[], onConflict: ConflictRule, call?: StoreCall): Promise<JobEntity[]>;
+  /**
+   * `plan` makes the rows from the database's clock; one statement writes them. Returns the rows as they are now (with
+   * `keep`: the old ones), in the order of the plan.
+   */
+  addJobs(plan: PlanJobs, onConflict: ConflictRule, call?: StoreCall): Promise<JobEntity[]>;
   /** Locks the row, asks, writes. `change` returning null changes nothing. Rejects with `JobNotFoundError`. */
   changeJob(id: string, change: ChangeJob, call?: StoreCall): Promise<JobEntity>;
   /** Deletes the row and cancels what waits; history stays. Rejects with `JobNotFoundError`. */

@@ -1,3 +1,4 @@
+import { inTurns } from '../clock/turns.js';
 import {
   columnNames,
   columnsOf,
@@ -11,7 +12,7 @@ import {
 import { JobConflictError, JobNotFoundError } from './errors.js';
 import { newExecutionRow } from './execution-row.js';
 import { JobExecutionEntity } from './job-execution.entity.js';
-import type { ChangeJob, ConflictRule, JobChange, NewExecution } from './job-store.js';
+import type { ChangeJob, ConflictRule, JobChange, NewExecution, PlanJobs } from './job-store.js';
 import { JobEntity } from './job.entity.js';
 import type { Query } from './lease.js';
 import { notify, notifyIfSoon } from './notifications.js';
@@ -25,11 +26,11 @@ export async function databaseNow(query: Query): Promise<Date> {
 export async function addJobs(
   query: Query,
   tables: Tables,
-  plan: (now: Date) => JobEntity[],
+  plan: PlanJobs,
   onConflict: ConflictRule,
 ): Promise<JobEntity[]> {
   const now = await databaseNow(query);
-  const planned = plan(now);
+  const planned = await plan(now);
   const jobs = withoutDuplicates(planned, onConflict);
   const written =
     onConflict === 'replace' ? await upsertJobs(query, tables, jobs) : await insertJobs(query, tables, jobs);
@@ -96,12 +97,13 @@ async function writeJobs(
 ): Promise<JobEntity[]> {
   if (jobs.length === 0) return [];
   const columns = columnNames(JobEntity);
+  const encoded = await inTurns(jobs, (each) => JSON.stringify(encodeRow(JobEntity, each)));
   const { rows } = await query(
     `INSERT INTO ${job} AS j (${columns}) SELECT ${columns} FROM jsonb_populate_recordset(NULL::${job}, $1::jsonb)
      ${conflict} RETURNING ${selectList(JobEntity, 'j')}`,
-    [JSON.stringify(jobs.map((each) => encodeRow(JobEntity, each)))],
+    [`[${encoded.join(',')}]`],
   );
-  return rows.map((row) => decodeRow(JobEntity, row));
+  return await inTurns(rows, (row) => decodeRow(JobEntity, row));
 }
 
 export async function readJobs(query: Query, { job }: Tables, ids: readonly string[]): Promise<JobEntity[]> {

@@ -14,12 +14,12 @@ import type {
   NodeRegistration,
   OutcomeRecord,
   PassRequest,
+  PlanJobs,
   PassSnapshot,
   Decisions,
   StoreCall,
 } from './job-store.js';
 import type { ProgressRecord } from './job-execution.entity.js';
-import type { JobEntity } from './job.entity.js';
 import * as audits from './memory-audit.js';
 import { MemoryData } from './memory-data.js';
 import * as jobs from './memory-jobs.js';
@@ -124,9 +124,10 @@ export class MemoryJobStore implements JobStore {
     return this.#read((data, now) => jobs.undeclaredJobs(data, now));
   }
 
-  async addJobs(plan: (now: Date) => JobEntity[], onConflict: ConflictRule, call?: StoreCall) {
+  async addJobs(plan: PlanJobs, onConflict: ConflictRule, call?: StoreCall) {
     refuseManager(call);
-    return this.#announce((data, now) => plan(new Date(now)).map((job) => jobs.addJob(data, job, onConflict)));
+    const planned = await plan(this.#clock.now());
+    return this.#announce((data) => planned.map((job) => jobs.addJob(data, job, onConflict)));
   }
 
   async changeJob(id: string, change: ChangeJob, call?: StoreCall) {

@@ -21,6 +21,7 @@ import type {
   NodeRegistration,
   OutcomeRecord,
   PassRequest,
+  PlanJobs,
   StoreCall,
 } from './job-store.js';
 import { JobEntity } from './job.entity.js';
@@ -135,7 +136,7 @@ export class TypeOrmJobStore implements JobStore {
     return await this.#read((query) => undeclaredJobs(query, this.#tables));
   }
 
-  async addJobs(plan: (now: Date) => JobEntity[], onConflict: ConflictRule, call?: StoreCall) {
+  async addJobs(plan: PlanJobs, onConflict: ConflictRule, call?: StoreCall) {
     return await this.#write(call, (query) => addJobs(query, this.#tables, plan, onConflict));
   }
 

@@ -76,6 +76,14 @@ export class Use {
     await s.addJob({ handler: [ReminderService, 'optional'] });
     await s.addJob({ handler: [ReminderService, 'optionalParam'], data: { userId: 'u' } });
     await s.addJob({ handler: 'remind', data: { anything: 1 } });
+    await s.addJobs(
+      [ReminderService, 'remind'],
+      [
+        { data: { userId: 'a' }, in: '1h' },
+        { data: { userId: 'b' }, in: '2h' },
+      ],
+    );
+    await s.addJobs([ReminderService, 'noData'], [{ id: 'x', every: '1h' }, {}], { manager, onConflict: 'keep' });
     await s.modifyJob('x', { cron: '* * * * *', timeZone: 'UTC' });
     await s.modifyJob('x', { timeoutMs: 3 });
     await s.modifyJob('x', { endAt: new Date(0), maxRuns: 3, data: { any: 1 } }, { manager });
@@ -117,6 +125,10 @@ export class Use {
     await s.addJob({ handler: [ReminderService, 'ctx'], in: '1h', maxRuns: 3 });
     // @ts-expect-error event
     s.on('execution.faild', () => {});
+    // @ts-expect-error wrong data in bulk
+    await s.addJobs([ReminderService, 'remind'], [{ data: { user: 'a' }, in: '1h' }]);
+    // @ts-expect-error no data in bulk
+    await s.addJobs([ReminderService, 'remind'], [{ in: '1h' }]);
     // @ts-expect-error two schedules
     await s.modifyJob('x', { cron: '* * * * *', every: '1h' });
     // @ts-expect-error a zone without an expression

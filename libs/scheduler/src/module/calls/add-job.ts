@@ -17,10 +17,9 @@ export async function addJob(
   job: JobRequest,
   options: CallOptions & Conflict,
 ): Promise<JobInfo> {
-  checkCallOptions('addJob', options, ['onConflict']);
-  const { onConflict = 'error', manager, reason = null, by = null } = options;
-  checkEach('addJob', { onConflict }, { onConflict: isOneOf(['error', 'keep', 'replace']) });
-  const draft = draftAdded(job, runtime);
+  const onConflict = checkConflict('addJob', options);
+  const { manager, reason = null, by = null } = options;
+  const draft = draftAdded('addJob', job, runtime);
   const store = await runtime.store();
   let planned = '';
   const plan = (now: Date): JobEntity[] => {
@@ -30,4 +29,12 @@ export async function addJob(
   };
   const [row] = await store.addJobs(plan, onConflict, { manager });
   return told(runtime, row!, row!.uid === planned ? 'job.added' : null, options);
+}
+
+/** Checks the options of a call that adds jobs. `where`: the method, for messages. Throws `InvalidJobError`. */
+export function checkConflict(where: string, options: CallOptions & Conflict): ConflictRule {
+  checkCallOptions(where, options, ['onConflict']);
+  const { onConflict = 'error' } = options;
+  checkEach(where, { onConflict }, { onConflict: isOneOf(['error', 'keep', 'replace']) });
+  return onConflict;
 }

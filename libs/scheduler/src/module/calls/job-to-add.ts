@@ -42,20 +42,24 @@ export type JobRequest = JobSettings &
     paused?: boolean;
   };
 
-const JOB_KEYS = ['id', 'handler', 'data', 'paused', 'at', 'in', ...RECURRENCE_KEYS, ...SETTING_KEYS];
+/** What may be said of a new job, beside its handler. */
+export const ENTRY_KEYS = ['id', 'data', 'paused', 'at', 'in', ...RECURRENCE_KEYS, ...SETTING_KEYS];
 
-/** Checks everything that can be checked without the database. Throws `InvalidJobError` and `InvalidTriggerError`. */
-export function draftAdded(request: JobRequest, runtime: SchedulerRuntime): JobDraft {
+/**
+ * Checks everything that can be checked without the database. `where`: the method, for messages. Throws `InvalidJobError`
+ * and `InvalidTriggerError`.
+ */
+export function draftAdded(where: string, request: JobRequest, runtime: SchedulerRuntime): JobDraft {
   const { catalog, options, registry } = runtime;
-  const stranger = strangerIn(request, JOB_KEYS);
-  if (stranger !== null) throw new InvalidJobError(`addJob: ${stranger}`);
+  const stranger = strangerIn(request, ['handler', ...ENTRY_KEYS]);
+  if (stranger !== null) throw new InvalidJobError(`${where}: ${stranger}`);
   const { id = randomUUID(), data, paused } = request;
-  checkBoolean('addJob', 'paused', paused);
-  const handler = handlerIn(request.handler, catalog);
+  checkBoolean(where, 'paused', paused);
+  const handler = handlerIn(where, request.handler, catalog);
   const draft = draftJob({
     id,
     handler: handler.key,
-    schedule: scheduleOf(request, options.timeZone, id),
+    schedule: scheduleOf(where, request, options.timeZone, id),
     data,
     source: 'dynamic',
     isPaused: paused === true,
@@ -63,24 +67,28 @@ export function draftAdded(request: JobRequest, runtime: SchedulerRuntime): JobD
   });
   checkExecutor(draft.settings, options);
   if (registry.draftOf(id) !== undefined) {
-    throw new InvalidJobError(`addJob: "${id}" is the id of a @ScheduledJob. Give the new job another id.`);
+    throw new InvalidJobError(`${where}: "${id}" is the id of a @ScheduledJob. Give the new job another id.`);
   }
   if (!catalog.handlers.some(({ key }) => key === handler.key)) runtime.foreignHandler(handler.key);
   return draft;
 }
 
-function handlerIn(handler: unknown, catalog: SchedulerRuntime['catalog']): { key: string; settings: JobSettings } {
+function handlerIn(
+  where: string,
+  handler: unknown,
+  catalog: SchedulerRuntime['catalog'],
+): { key: string; settings: JobSettings } {
   if (Array.isArray(handler)) return catalog.handlerOf(handler[0], handler[1]);
   if (typeof handler === 'string' && handler !== '') {
     // it may be at home in another process
     return { key: handler, settings: catalog.handlers.find(({ key }) => key === handler)?.settings ?? {} };
   }
   throw new InvalidJobError(
-    `addJob: handler is ${shown(handler)}. Write [Class, 'method'], or the key of a @JobHandler('…').`,
+    `${where}: handler is ${shown(handler)}. Write [Class, 'method'], or the key of a @JobHandler('…').`,
   );
 }
 
-function scheduleOf(request: JobRequest, timeZone: string, id: string): Schedule {
+function scheduleOf(where: string, request: JobRequest, timeZone: string, id: string): Schedule {
   const { in: delay, maxRuns, jitterMs } = request;
   const trigger = triggerOf(request, { timeZone, hashSeed: id });
   if (trigger !== null && delay !== undefined) {
@@ -92,7 +100,7 @@ function scheduleOf(request: JobRequest, timeZone: string, id: string): Schedule
     throw new InvalidTriggerError(`"${bound}" belongs to a schedule that recurs: cron, every or trigger. Remove it.`);
   }
   if (trigger === null) return { kind: 'delay', delayMs: delay === undefined ? 0 : durationMs(delay) };
-  if (request.trigger !== undefined) refuseUnreadable('addJob', trigger);
+  if (request.trigger !== undefined) refuseUnreadable(where, trigger);
   return { kind: 'trigger', trigger, maxRuns: maxRuns ?? null, jitterMs: jitterMs ?? 0 };
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { JobConflictError, JobNotFoundError } from '../../../src/store/errors.js';
 import type { JobStore } from '../../../src/store/job-store.js';
+import type { JobEntity } from '../../../src/store/job.entity.js';
 import { aJob, CAPABILITY, changed, FAR_FUTURE, HOUR, outcomeOf, PAST, plus, recordFor, SECOND } from '../builders.js';
 import {
   added,
@@ -31,6 +32,15 @@ export function jobPromises(fixture: Fixture): void {
         { id: 'b', nextRunAt: PAST },
       ]);
       expect(await store.getJob('a')).toEqual(jobs[0]);
+    });
+
+    it('waits for a plan that takes its time, and gives the rows back in its order', async () => {
+      const plan = async (): Promise<JobEntity[]> => {
+        await new Promise(setImmediate);
+        return Array.from({ length: 300 }, (_, n) => aJob({ id: `job-${300 - n}` }));
+      };
+      const rows = await fixture.store.addJobs(plan, 'error');
+      expect(rows.map(({ id }) => id)).toEqual((await plan()).map(({ id }) => id));
     });
 
     it('gives data back as JSON does', async () => {
