@@ -1,7 +1,7 @@
 import { type Clock, withDeadline } from '../clock/clock.js';
 import { connectionOf, type ConnectionSource, OwnSource, SharedSource } from './connection-source.js';
 import { openingError, Outage, Replacement, unavailable } from './database-errors.js';
-import { decodeInstant, instant } from './entity-rows.js';
+import { decodeBoolean, decodeInstant, instant } from './entity-rows.js';
 import { JobStoreUnavailableError, type WriteOutcome } from './errors.js';
 import type { Lease, Query } from './lease.js';
 import type { TypeOrmJobStoreOptions } from './store-options.js';
@@ -17,8 +17,16 @@ export interface Transaction {
   lease: Lease;
   /** `now()` of the transaction, to the millisecond. */
   now: Date;
+  /** Whether it has the lock that it was to share; its statements see what was written by whoever had it alone before. */
+  isShared: boolean;
   /** Nothing was written: it is rolled back, and no outcome can be lost. */
   nothingToCommit(): void;
+}
+interface TransactionOptions {
+  deadlineMs?: number;
+  source?: ConnectionSource;
+  /** Number of an advisory lock to share, if it is to be had at once. */
+  share?: string;
 }
 
 const LONGEST_LOCK_WAIT_MS = 2_000;
@@ -90,16 +98,13 @@ export class ConnectionKeeper {
   }
 
   /** READ COMMITTED, and over on the server too when this process falls silent. */
-  async transaction<T>(
-    work: (transaction: Transaction) => Promise<T>,
-    options: { deadlineMs?: number; source?: ConnectionSource } = {},
-  ): Promise<T> {
-    const { deadlineMs = this.callTimeoutMs, source = this.#current() } = options;
+  async transaction<T>(work: (transaction: Transaction) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
+    const { deadlineMs = this.callTimeoutMs, source = this.#current(), share } = options;
     const state = { commitSent: false };
     return await this.#bounded(
       source,
       deadlineMs,
-      (lease) => inTransaction(lease, deadlineMs, work, () => (state.commitSent = true)),
+      (lease) => inTransaction(lease, { deadlineMs, share }, work, () => (state.commitSent = true)),
       () => (state.commitSent ? 'unknown' : 'not-written'),
     );
   }
@@ -223,17 +228,18 @@ export class ConnectionKeeper {
 
 async function inTransaction<T>(
   lease: Lease,
-  deadlineMs: number,
+  options: { deadlineMs: number; share: string | undefined },
   work: (transaction: Transaction) => Promise<T>,
   beforeCommit: () => void,
 ): Promise<T> {
   const { query } = lease;
   let hasWritten = true;
-  const begun = await query(beginStatement(deadlineMs));
-  const now = decodeInstant(begun.rows[0]?.now);
+  const { rows } = await query(beginStatement(options));
+  const now = decodeInstant(rows[0]?.now);
+  const isShared = decodeBoolean(rows[0]?.is_shared);
   let value: T;
   try {
-    value = await work({ query, lease, now, nothingToCommit: () => (hasWritten = false) });
+    value = await work({ query, lease, now, isShared, nothingToCommit: () => (hasWritten = false) });
   } catch (error) {
     if (!(error instanceof Outage)) await query('ROLLBACK');
     throw error;
@@ -253,12 +259,13 @@ async function inTransaction<T>(
  * One round trip, and no session state, so that a pooler between us and the server may hand the connection on. The
  * timeouts end on the server what this process no longer answers for: it would keep rows locked for hours.
  */
-function beginStatement(deadlineMs: number): string {
+function beginStatement({ deadlineMs, share }: { deadlineMs: number; share: string | undefined }): string {
   const lockMs = Math.max(1, Math.round(Math.min(LONGEST_LOCK_WAIT_MS, deadlineMs * 0.8)));
   const deadline = Math.max(1, Math.round(deadlineMs));
+  const shared = share === undefined ? '' : `, pg_try_advisory_xact_lock_shared(${share}) AS is_shared`;
   return `BEGIN ISOLATION LEVEL READ COMMITTED;
 SET LOCAL lock_timeout = ${lockMs};
 SET LOCAL statement_timeout = ${deadline};
 SET LOCAL idle_in_transaction_session_timeout = ${deadline};
-SELECT ${instant("date_trunc('milliseconds', now())")} AS now`;
+SELECT ${instant("date_trunc('milliseconds', now())")} AS now${shared}`;
 }

@@ -1,6 +1,12 @@
 import type { ExecutionKind, ExecutionStatus, JobExecutionEntity } from './job-execution.entity.js';
 import type { JobEntity } from './job.entity.js';
 
+/** Nothing starts anywhere until somebody resumes the cluster. */
+export interface ClusterPause {
+  reason: string | null;
+  by: string | null;
+  at: Date;
+}
 export interface PassRequest {
   /** Becomes the owner of what is claimed. */
   incarnation: string;
@@ -41,6 +47,8 @@ export interface JobSnapshot {
 export interface PassSnapshot {
   /** The database's clock. */
   now: Date;
+  /** Instants up to here that a job has not decided fell into a pause of the cluster. @default null: there was none */
+  missedUntil?: Date | null;
   jobs: readonly JobSnapshot[];
 }
 /** A new row of the ledger. What it does not say is copied from its job. */
@@ -114,4 +122,8 @@ export interface Peek {
   nextAt: Date | null;
   /** Ids of what the incarnation that asks runs and has been asked to stop. */
   stopping: readonly string[];
+  /** null: the cluster is not paused. */
+  pause: ClusterPause | null;
+  /** As in `PassSnapshot`. */
+  missedUntil: Date | null;
 }

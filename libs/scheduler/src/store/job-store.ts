@@ -1,6 +1,14 @@
 import type { AuditReport, Finding, Repaired } from './audit-finding.js';
 import type { DeclaredJob, SyncInput, SyncResult } from './declared-job.js';
-import type { Decisions, NewExecution, PassRequest, PassResult, PassSnapshot, Peek } from './decisions.js';
+import type {
+  ClusterPause,
+  Decisions,
+  NewExecution,
+  PassRequest,
+  PassResult,
+  PassSnapshot,
+  Peek,
+} from './decisions.js';
 import type { JobExecutionEntity, ErrorRecord, ExecutionStatus, ProgressRecord } from './job-execution.entity.js';
 import type { ExecutionFilter, ExecutionWithAttempts, JobFilter, Page } from './job-queries.js';
 import type { JobEntity } from './job.entity.js';
@@ -115,6 +123,8 @@ export interface NewRetry {
   /** What of that execution is run again; throws when nothing is. */
   plan(execution: JobExecutionEntity): Pick<NewExecution, 'scheduledAt' | 'isCatchUp'>;
 }
+/** Who pauses the cluster, and what for. */
+export type PauseNote = Omit<ClusterPause, 'at'>;
 export interface NewBackfill {
   batchId: string;
   reason: string | null;
@@ -146,7 +156,8 @@ export interface JobStore {
   peek(capabilities: readonly string[], blocked: readonly string[], incarnation?: string): Promise<Peek>;
   /**
    * One transaction: lock what is due, snapshot, `decide`, record, advance, claim. Nothing of it happened when it
-   * rejects, except with `PassUnresolvedError`: then call `resolve` before the next pass.
+   * rejects, except with `PassUnresolvedError`: then call `resolve` before the next pass. While the cluster is paused, or
+   * somebody is about to pause it, there is nothing in the snapshot.
    */
   pass(request: PassRequest, decide: (snapshot: PassSnapshot) => Decisions): Promise<PassResult>;
   /**
@@ -171,6 +182,19 @@ export interface JobStore {
   retireNode(incarnation: string): Promise<void>;
   /** Takes over what a dead node ran, if its beat is still `beat` and its lease is over. Nothing otherwise. */
   rescue(incarnation: string, beat: string): Promise<Rescued[]>;
+
+  /** null: the cluster is not paused. */
+  clusterPause(): Promise<ClusterPause | null>;
+  /**
+   * When it is there, no pass claims or records anything any more, on any node: it comes after the passes that are under
+   * way. One that is paused already stays so as it was. Returns the pause that is in force.
+   */
+  pauseCluster(note: PauseNote, call?: StoreCall): Promise<ClusterPause>;
+  /**
+   * Passes go on. Without `catchUp` everything that no job has decided until now has fallen into the pause (`missedUntil`);
+   * with it, it is late. false: the cluster was not paused, and nothing is changed.
+   */
+  resumeCluster(how: { catchUp: boolean }, call?: StoreCall): Promise<boolean>;
 
   /**
    * Brings declared jobs into the table. `reconcile` says what to write for a job whose row is missing or has another

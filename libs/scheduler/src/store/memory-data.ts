@@ -4,11 +4,17 @@ import type { JobDefinitionEntity } from './job-definition.entity.js';
 import type { JobExecutionEntity } from './job-execution.entity.js';
 import type { JobEntity } from './job.entity.js';
 import type { NodeEntity } from './node.entity.js';
+import type { ClusterPause } from './job-store.js';
 
 /** A row as it is kept: plain, without the class it was handed in with. */
 export type JobRow = Pick<JobEntity, keyof JobEntity>;
 export type ExecutionRow = Pick<JobExecutionEntity, keyof JobExecutionEntity>;
 export type NodeRow = Pick<NodeEntity, keyof NodeEntity>;
+/** What the row of the scheduler says of pauses. */
+export interface PauseRow {
+  pause: ClusterPause | null;
+  missedUntil: Date | null;
+}
 
 /** What a JSON column would give back. */
 export function throughJson<T>(value: T): T {
@@ -72,6 +78,7 @@ export class MemoryData {
     this.#indexExecution(before, after);
   });
   readonly nodes = new MemoryTable<NodeRow>(this.#undo);
+  readonly #pauses = new MemoryTable<PauseRow>(this.#undo);
   /** By job id: every version there was. */
   readonly definitions = new MemoryTable<readonly JobDefinitionEntity[]>(this.#undo);
   /** By execution id, oldest first. */
@@ -89,6 +96,14 @@ export class MemoryData {
     } finally {
       this.#undo.length = 0;
     }
+  }
+
+  get pauses(): PauseRow {
+    return this.#pauses.get('') ?? { pause: null, missedUntil: null };
+  }
+
+  putPauses(row: PauseRow): void {
+    this.#pauses.put('', row);
   }
 
   jobs(): JobRow[] {

@@ -16,6 +16,7 @@ import type {
   PassRequest,
   PlanJobs,
   PassSnapshot,
+  PauseNote,
   Decisions,
   StoreCall,
 } from './job-store.js';
@@ -26,6 +27,7 @@ import * as jobs from './memory-jobs.js';
 import * as nodes from './memory-nodes.js';
 import * as outcomes from './memory-outcomes.js';
 import * as passes from './memory-pass.js';
+import * as pauses from './memory-pauses.js';
 import * as queries from './memory-queries.js';
 
 /** Jobs that live as long as the process: for tests, and to try things out. Several schedulers may share one. */
@@ -114,6 +116,20 @@ export class MemoryJobStore implements JobStore {
 
   async rescue(incarnation: string, beat: string) {
     return this.#announce((data, now) => nodes.rescue(data, incarnation, beat, now));
+  }
+
+  async clusterPause() {
+    return this.#read((data) => data.pauses.pause);
+  }
+
+  async pauseCluster(note: PauseNote, call?: StoreCall) {
+    refuseManager(call);
+    return this.#announce((data, now) => pauses.pauseCluster(data, note, now));
+  }
+
+  async resumeCluster(how: { catchUp: boolean }, call?: StoreCall) {
+    refuseManager(call);
+    return this.#announce((data, now) => pauses.resumeCluster(data, how, now));
   }
 
   async syncJobs(declared: readonly DeclaredJob[], reconcile: Parameters<JobStore['syncJobs']>[1]) {

@@ -30,7 +30,8 @@ export function peekAt(data: MemoryData, { capabilities, blocked, incarnation }:
   const next = times.reduce((least, at) => Math.min(least, at), Infinity);
   const mine = incarnation === undefined ? [] : data.ownedBy(incarnation);
   const stopping = mine.filter((row) => row.cancelRequestedAt !== null).map(({ id }) => id);
-  return { now, nextAt: next === Infinity ? null : new Date(next), stopping };
+  const nextAt = next === Infinity ? null : new Date(next);
+  return { now, nextAt, stopping, ...data.pauses };
 }
 
 /** `isHeardElsewhere`: something of another node was asked to stop. */
@@ -45,7 +46,7 @@ export function runPass(
     ...due.map((job) => ({ job, isDue: true, ...activeOf(data, job, request.limit, now) })),
     ...others.map((job) => ({ job, isDue: false, ...activeOf(data, job, request.limit, now) })),
   ];
-  const decisions = decide(structuredClone({ now, jobs }));
+  const decisions = decide(structuredClone({ now, missedUntil: data.pauses.missedUntil, jobs }));
   const stopped = decisions.cancels.flatMap((cancel) => makeRoom(data, cancel, now));
   const cancelled = stopped.filter(({ status }) => status === 'cancelled');
   const asked = stopped.filter(({ status }) => status === 'running');
@@ -62,6 +63,7 @@ export function runPass(
 
 /** The jobs that are due, soonest first, then the ones whose executions wait, then those that have only a backfill. */
 function lockedJobs(data: MemoryData, request: PassRequest, now: Date): { due: JobRow[]; others: JobRow[] } {
+  if (data.pauses.pause !== null) return { due: [], others: [] };
   const due = data
     .jobs()
     .filter((job) => isDue(job, now) && request.capabilities.includes(job.capability))

@@ -54,7 +54,8 @@ export class Pass {
   async #attempt(writeIn: (transaction: Transaction) => Write): Promise<PassResult> {
     let locked: readonly string[] = [];
     try {
-      return await this.keeper.transaction(async (transaction) => {
+      const share = this.tables.pauseLock;
+      const inTransaction = async (transaction: Transaction): Promise<PassResult> => {
         const { snapshot, paused, hasCounted } = await this.#look(transaction);
         locked = [...snapshot.jobs.map(({ job }) => job), ...paused].map(({ uid }) => uid);
         const decisions = this.decide(snapshot);
@@ -64,19 +65,23 @@ export class Pass {
         }
         const written = await writeIn(transaction)(snapshot, decisions);
         return { now: transaction.now, paused, ...written };
-      });
+      };
+      return await this.keeper.transaction(inTransaction, { share });
     } catch (error) {
       if (!(error instanceof JobStoreUnavailableError) || error.outcome === 'not-written') throw error;
       throw new PassUnresolvedError(error.message, locked, { cause: error.cause });
     }
   }
 
-  async #look({ query, now }: Transaction): Promise<Looked> {
-    const due = await lockDueJobs(query, this.tables, this.request);
+  /** Somebody who has the lock alone is about to pause the cluster: until that is decided, nothing is claimed. */
+  async #look({ query, now, isShared }: Transaction): Promise<Looked> {
+    const nothing = { paused: [], hasCounted: false };
+    if (!isShared) return { snapshot: { now, missedUntil: null, jobs: [] }, ...nothing };
+    const { jobs: due, missedUntil } = await lockDueJobs(query, this.tables, this.request);
     const isDue = new Set(due.map(({ uid }) => uid));
     const others = await lockJobsOfWaiting(query, this.tables, this.request, [...isDue]);
     const jobs = [...due, ...others];
-    if (jobs.length === 0) return { snapshot: { now, jobs: [] }, paused: [], hasCounted: false };
+    if (jobs.length === 0) return { snapshot: { now, missedUntil, jobs: [] }, ...nothing };
     const uids = jobs.map(({ uid }) => uid);
     const { jobs: active, uncounted } = await readActive(query, this.tables, uids, this.request.limit);
     const hasCounted = uncounted.length > 0;
@@ -87,7 +92,7 @@ export class Pass {
     const seen = jobs
       .filter(({ uid }) => !gone.has(uid))
       .map((job) => ({ job, isDue: isDue.has(job.uid), ...(active.get(job.uid) ?? none) }));
-    return { snapshot: { now, jobs: seen }, paused, hasCounted };
+    return { snapshot: { now, missedUntil, jobs: seen }, paused, hasCounted };
   }
 
   async #write({ query, now }: Transaction, given: PassSnapshot, decisions: Decisions): Promise<Written> {

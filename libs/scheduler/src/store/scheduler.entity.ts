@@ -30,4 +30,8 @@ export class SchedulerEntity {
 
   @Column({ name: 'paused_at', type: 'timestamptz', precision: 3, nullable: true })
   pausedAt!: Date | null;
+
+  /** Of the last resume without `catchUp`: instants up to here that no job has decided fell into the pause. It only grows. */
+  @Column({ name: 'missed_until', type: 'timestamptz', precision: 3, nullable: true })
+  missedUntil!: Date | null;
 }

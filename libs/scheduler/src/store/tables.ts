@@ -11,6 +11,8 @@ export interface Tables {
   readonly attempt: string;
   readonly migrations: string;
   readonly channel: string;
+  /** Number of an advisory lock: passes share it, who pauses the cluster has it alone. */
+  readonly pauseLock: string;
 }
 
 export const MIGRATIONS_TABLE = 'migrations';
@@ -29,7 +31,13 @@ export function tablesOf(schema: string): Tables {
     attempt: table('job_attempt'),
     migrations: table(MIGRATIONS_TABLE),
     channel: channelOf(schema),
+    pauseLock: lockOf(`vigil pause ${schema}`),
   };
+}
+
+/** Advisory locks are the whole database's: 64 bits of a hash meet nobody else's number. */
+function lockOf(what: string): string {
+  return createHash('sha256').update(what).digest().readBigInt64BE().toString();
 }
 
 function channelOf(schema: string): string {

@@ -1,6 +1,7 @@
 import { repair } from './audit.js';
 import type { Finding } from './audit-finding.js';
 import { inCallersTransaction } from './caller-transaction.js';
+import * as pauses from './cluster-pause.js';
 import { ConnectionKeeper } from './connection-keeper.js';
 import { syncJobs, undeclaredJobs } from './declared-jobs.js';
 import { decodeRow, selectList } from './entity-rows.js';
@@ -22,6 +23,7 @@ import type {
   OutcomeRecord,
   PassRequest,
   PlanJobs,
+  PauseNote,
   StoreCall,
 } from './job-store.js';
 import { JobEntity } from './job.entity.js';
@@ -126,6 +128,18 @@ export class TypeOrmJobStore implements JobStore {
 
   async rescue(incarnation: string, seenBeat: string) {
     return await nodes.rescue(this.#keeper, this.#tables, incarnation, seenBeat);
+  }
+
+  async clusterPause() {
+    return await this.#read((query) => pauses.readPause(query, this.#tables));
+  }
+
+  async pauseCluster(note: PauseNote, call?: StoreCall) {
+    return await this.#write(call, (query) => pauses.pauseCluster(query, this.#tables, note));
+  }
+
+  async resumeCluster(how: { catchUp: boolean }, call?: StoreCall) {
+    return await this.#write(call, (query) => pauses.resumeCluster(query, this.#tables, how));
   }
 
   async syncJobs(declared: readonly DeclaredJob[], reconcile: Parameters<JobStore['syncJobs']>[1]) {

@@ -11,6 +11,7 @@ import { lifePromises } from './contract/life.promises.js';
 import { nodePromises } from './contract/nodes.promises.js';
 import { outcomePromises } from './contract/outcomes.promises.js';
 import { passPromises } from './contract/pass.promises.js';
+import { pausePromises } from './contract/pause.promises.js';
 import { pendingPromises } from './contract/pending.promises.js';
 import { roomPromises } from './contract/room.promises.js';
 import { SCHEDULER_NAME, type Fixture } from './contract/fixture.js';
@@ -62,6 +63,7 @@ export function describeJobStore(
     for (const promises of [
       lifePromises,
       passPromises,
+      pausePromises,
       pendingPromises,
       backfillPromises,
       roomPromises,

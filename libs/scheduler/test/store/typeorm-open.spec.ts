@@ -33,6 +33,7 @@ async function makeOlder(): Promise<void> {
       DROP COLUMN cancelled_count;
     DROP INDEX "${schema}".job_execution_waiting, "${schema}".job_execution_backfill;
     ALTER TABLE "${schema}".job_execution DROP COLUMN uncounted;
+    ALTER TABLE "${schema}".scheduler DROP COLUMN missed_until;
     DROP INDEX "${schema}".job_urgent, "${schema}".job_execution_urgent;
     DELETE FROM "${schema}".migrations WHERE name NOT LIKE 'CreateTables%';
     UPDATE "${schema}".scheduler SET schema_version = 1`);

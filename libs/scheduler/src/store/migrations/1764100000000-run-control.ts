@@ -3,7 +3,10 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { schemaOf } from './schema-of.js';
 import { takeTables } from './take-tables.js';
 
-/** What ends is counted once, and what is urgent is found beside what has waited. Older code writes rows without it. */
+/**
+ * What lets people steer what runs: what ends is counted once, what is urgent is found beside what has waited, and a pause
+ * of the cluster leaves one instant. Older code writes and reads rows without it.
+ */
 export class RunControl1764100000000 implements MigrationInterface {
   readonly name = 'RunControl1764100000000';
 
@@ -22,6 +25,8 @@ export class RunControl1764100000000 implements MigrationInterface {
       // the longest waiting of each priority
       `CREATE INDEX "job_execution_urgent" ON ${execution} ("capability", "priority", "available_at")
         WHERE status = 'pending' AND (kind <> 'backfill' OR lease_epoch > 0)`,
+      // what fell into a pause of the cluster that is over: one instant, however many jobs there are
+      `ALTER TABLE ${schema}."scheduler" ADD COLUMN "missed_until" timestamptz(3)`,
       `UPDATE ${schema}."scheduler" SET "schema_version" = 3`,
     ])
       await queryRunner.query(statement);
@@ -32,6 +37,7 @@ export class RunControl1764100000000 implements MigrationInterface {
     for (const index of ['job_execution_uncounted', 'job_urgent', 'job_execution_urgent'])
       await queryRunner.query(`DROP INDEX ${schema}."${index}"`);
     await queryRunner.query(`ALTER TABLE ${schema}."job_execution" DROP COLUMN "uncounted"`);
+    await queryRunner.query(`ALTER TABLE ${schema}."scheduler" DROP COLUMN "missed_until"`);
     await queryRunner.query(`UPDATE ${schema}."scheduler" SET "schema_version" = 2`);
   }
 }

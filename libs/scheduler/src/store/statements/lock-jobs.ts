@@ -1,3 +1,4 @@
+import { decodeMissedUntil, missedUntil } from '../cluster-pause.js';
 import { decodeRow, selectList } from '../entity-rows.js';
 import { JobEntity } from '../job.entity.js';
 import type { PassRequest } from '../job-store.js';
@@ -10,25 +11,34 @@ const WAITING_LOOKED_AT = 100;
 /** Of how many jobs the first that nobody has locked are taken. */
 const CANDIDATES = 400;
 
+/** While the cluster is paused no job is there to be locked. Plan: looked up once, before anything else. */
+const unlessPaused = ({ scheduler }: Tables): string => `NOT (SELECT paused FROM ${scheduler} LIMIT 1)`;
+
 /**
  * Plan: the first of each capability from `job_due`, sorted; then a nested loop that takes rows from `job_due`, capability
  * by capability in that order, and stops at the limit. So what is due longest comes first, however many capabilities there
  * are and however much is due of another. The lock is inside, so that another node skips what this one has and finds the
  * next, and no row beyond the limit is locked.
  */
-export async function lockDueJobs(query: Query, { job }: Tables, request: PassRequest): Promise<JobEntity[]> {
+export async function lockDueJobs(
+  query: Query,
+  tables: Tables,
+  request: PassRequest,
+): Promise<{ jobs: JobEntity[]; missedUntil: Date | null }> {
+  const { job } = tables;
   const isDue = `d.state = 'active' AND d.capability = c.capability AND d.wake_at <= now() AND d.uid <> ALL($3::uuid[])`;
   const { rows } = await query(
-    `SELECT ${selectList(JobEntity, 'j')}
+    `SELECT ${selectList(JobEntity, 'j')}, ${missedUntil(tables)} AS vigil_missed_until
      FROM (SELECT c.capability, f.wake_at FROM unnest($1::text[]) c(capability) CROSS JOIN LATERAL (
              SELECT d.wake_at FROM ${job} d WHERE ${isDue} ORDER BY d.wake_at LIMIT 1) f
            ORDER BY f.wake_at) c
      CROSS JOIN LATERAL (
        SELECT * FROM ${job} d WHERE ${isDue} ORDER BY d.wake_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED) j
-     LIMIT $2`,
+     WHERE ${unlessPaused(tables)} LIMIT $2`,
     [request.capabilities, request.limit, request.undecided],
   );
-  return rows.map((row) => decodeRow(JobEntity, row));
+  const jobs = rows.map((row) => decodeRow(JobEntity, row));
+  return { jobs, missedUntil: decodeMissedUntil(rows[0]?.vigil_missed_until) };
 }
 
 /**
@@ -56,7 +66,7 @@ export async function lockJobsOfWaiting(
          WHERE b.available_at <= now() AND b.job_uid <> ALL($3::uuid[]) AND ${isForUs(tables)}
          ORDER BY b.available_at LIMIT ${CANDIDATES}) AS backfilled)
      SELECT ${selectList(JobEntity, 'j')} FROM ${tables.job} j
-     WHERE j.uid = ANY((SELECT uids || backfilled FROM wanted)::uuid[])
+     WHERE ${unlessPaused(tables)} AND j.uid = ANY((SELECT uids || backfilled FROM wanted)::uuid[])
      ORDER BY array_position((SELECT uids || backfilled FROM wanted)::uuid[], j.uid)
      LIMIT $2 FOR NO KEY UPDATE OF j SKIP LOCKED`,
     [request.capabilities, request.limit, [...request.blocked, ...locked]],

@@ -1,3 +1,4 @@
+import { decodeMissedUntil, decodePause, missedUntil, pauseAsJson } from '../cluster-pause.js';
 import { decodeInstant, instant } from '../entity-rows.js';
 import type { Peek } from '../job-store.js';
 import type { Query } from '../lease.js';
@@ -21,7 +22,8 @@ export async function peek(
      SELECT ${instant(`date_trunc('milliseconds', now())`)} AS now,
        ${instant('least(due.at, waiting.at, backfill.at)')} AS next_at,
        (SELECT json_agg(e.id) FROM ${tables.execution} e WHERE e.owner = $3 AND e.cancel_requested_at IS NOT NULL)::text
-         AS stopping
+         AS stopping,
+       ${pauseAsJson(tables)} AS pause, ${missedUntil(tables)} AS missed_until
      FROM (SELECT min(j.wake_at) AS at FROM unnest($1::text[]) c(capability) CROSS JOIN LATERAL (
              SELECT wake_at FROM ${tables.job} WHERE state = 'active' AND capability = c.capability AND wake_at IS NOT NULL
              ORDER BY wake_at LIMIT 1) j) due,
@@ -34,10 +36,12 @@ export async function peek(
            WHERE b.job_uid <> ALL($2::uuid[]) AND ${isForUs(tables)}) backfill`,
     [capabilities, blocked, incarnation],
   );
-  const { now, next_at: nextAt = null, stopping } = rows[0] ?? {};
+  const { now, next_at: nextAt = null, stopping, pause, missed_until: until } = rows[0] ?? {};
   return {
     now: decodeInstant(now),
     nextAt: nextAt === null ? null : decodeInstant(nextAt),
     stopping: typeof stopping === 'string' ? (JSON.parse(stopping) as string[]) : [],
+    pause: decodePause(pause),
+    missedUntil: decodeMissedUntil(until),
   };
 }
