@@ -13,7 +13,7 @@ import { wakeAfterJitter } from '../triggers/jitter.js';
 import { nextFire } from '../triggers/misfire.js';
 import type { Trigger } from '../triggers/trigger.js';
 import { ZONE_DATA } from '../triggers/zone.js';
-import { dueInstants, firesPerJob, type DueInstants, type MissedRange } from './due-instants.js';
+import { dueInstants, firesPerJob, pausedInstants, type DueInstants, type MissedRange } from './due-instants.js';
 import { describeError } from './json.js';
 import { checkRow } from './job-row.js';
 import { countMissed, fireRecord, missedRecords } from './new-records.js';
@@ -39,12 +39,12 @@ export interface DecideContext {
  * What becomes of everything that one pass has locked. Synchronous, and without effects but on `slots`; a job that makes
  * it throw is quarantined and the others go on.
  */
-export function decide({ now, jobs }: PassSnapshot, context: DecideContext): Decisions {
+export function decide({ now, missedUntil = null, jobs }: PassSnapshot, context: DecideContext): Decisions {
   const most = firesPerJob(jobs.filter(({ isDue }) => isDue).length);
   const decided = jobs.toSorted(byUrgency).map((snapshot) => {
     const places = new Places(snapshot, context.slots);
     try {
-      return { places, ...decideJob(snapshot, places, { ...context, now, most }) };
+      return { places, ...decideJob(snapshot, places, { ...context, now, missedUntil, most }) };
     } catch (error) {
       return { places, ...NOTHING, quarantine: quarantine(snapshot.job, error) };
     }
@@ -76,14 +76,14 @@ interface JobDecision {
 const NOTHING: JobDecision = { records: [], advance: null, quarantine: null, claims: [], cancel: null, backfill: [] };
 
 /** `most`: how many fires of one job. */
-type Pass = DecideContext & { now: Date; most: number };
+type Pass = DecideContext & { now: Date; missedUntil: Date | null; most: number };
 
-function decideJob(snapshot: JobSnapshot, places: Places, { now, most, ...context }: Pass): JobDecision {
+function decideJob(snapshot: JobSnapshot, places: Places, { now, most, missedUntil, ...context }: Pass): JobDecision {
   const { job, isDue, pending } = snapshot;
   if (!context.canRun(job)) return NOTHING;
   checkRow(job);
   const trigger = isDue ? context.triggerOf(job) : null;
-  const due = trigger === null ? null : dueInstants(job, trigger, now, most);
+  const due = trigger === null ? null : dueOf(job, trigger, { now, missedUntil, most });
   // before anything is claimed: it may be what a newer fire replaces
   const cancel = due !== null && isReplacing(job, due, now) && places.room < 1 ? places.replace(REPLACED) : null;
   const claims = places.claim(pending.filter((execution) => !isBackfill(execution)));
@@ -91,10 +91,29 @@ function decideJob(snapshot: JobSnapshot, places: Places, { now, most, ...contex
   return trigger === null || due === null ? decision : { ...decision, ...decideFires(job, trigger, due, now, places) };
 }
 
+type Due = DueInstants & {
+  /** Of what is missed: what fell into a pause of the cluster. It comes before everything else. */
+  paused: number;
+};
+
+function dueOf(
+  job: JobEntity,
+  trigger: Trigger,
+  { now, missedUntil, most }: Pick<Pass, 'now' | 'missedUntil' | 'most'>,
+): Due {
+  const paused = pausedInstants(job, trigger, missedUntil);
+  const last = paused.at(-1)?.until;
+  if (last === undefined) return { ...dueInstants(job, trigger, now, most), paused: 0 };
+  const after = { ...job, nextRunAt: nextFire(trigger, last), lastInstant: last };
+  const due = dueInstants(after, trigger, now, most);
+  return { ...due, missed: [...paused, ...due.missed], paused: paused.length };
+}
+
 function isBackfill({ kind, isReoffered }: PendingExecution): boolean {
   return kind === 'backfill' && !isReoffered;
 }
 
+const PAUSED = 'the cluster was paused';
 const REPLACED = "a newer fire of its job was due (overlap: 'cancel-running')";
 
 function isReplacing(job: JobEntity, { fires }: DueInstants, now: Date): boolean {
@@ -112,7 +131,7 @@ function isBacklog({ misfire, jitterMs }: JobEntity, fires: readonly Date[], now
 function decideFires(
   job: JobEntity,
   trigger: Trigger,
-  due: DueInstants,
+  due: Due,
   now: Date,
   places: Places,
 ): Pick<JobDecision, 'records' | 'advance'> {
@@ -120,7 +139,8 @@ function decideFires(
   const isLate = isBacklog(job, fires, now);
   // of several that are due at once the newest are left that have room
   const replaced = isReplacing(job, due, now) ? fires.length - Math.max(1, places.room) : 0;
-  const records = missedRecords(job, missed, (range) => lateReason(job, range));
+  const paused = new Set(missed.slice(0, due.paused));
+  const records = missedRecords(job, missed, (range) => (paused.has(range) ? PAUSED : lateReason(job, range)));
   const counts: Counts = { runs: 0, missed: countMissed(missed), skipped: 0, queued: 0 };
   let decided = missed.at(-1)?.until ?? null;
   for (const [index, fire] of fires.entries()) {
@@ -139,9 +159,9 @@ function decideFires(
 }
 
 /** It stands for others that were missed, was due with others, or starts late. */
-function isCatchUp(job: JobEntity, { missed, fires }: DueInstants, fire: Date, now: Date): boolean {
+function isCatchUp(job: JobEntity, { missed, paused, fires }: Due, fire: Date, now: Date): boolean {
   const lateMs = now.getTime() - fire.getTime() - job.jitterMs;
-  const standsForOthers = job.misfire === 'coalesce' && missed.length > 0;
+  const standsForOthers = job.misfire === 'coalesce' && missed.length > paused;
   return standsForOthers || fires.length > 1 || lateMs > CATCH_UP_AFTER_MS || isBacklog(job, fires, now);
 }
 

@@ -1,6 +1,7 @@
 import type { JobEntity } from '../store/job.entity.js';
 import { countBetween, nextFire } from '../triggers/misfire.js';
 import { InvalidTriggerError, type Trigger } from '../triggers/trigger.js';
+import { onlyInstant } from './job-draft.js';
 
 /** About this many fires of one job are decided in one pass; the rest follows in the next. */
 export const MAX_FIRES_PER_PASS = 100;
@@ -49,6 +50,13 @@ export function passedInstants(job: JobEntity, trigger: Trigger, now: Date): Omi
   const first = firstUndecided(job, trigger);
   if (first === null || first > now) return { missed: [], first };
   return { missed: missedBefore(trigger, first, null, latestDue(trigger, first, now)), first };
+}
+
+/** What of it fell into a pause of the cluster that is over; a schedule's only instant is kept, for it has no other. */
+export function pausedInstants(job: JobEntity, trigger: Trigger, missedUntil: Date | null): MissedRange[] {
+  const { wakeAt } = job;
+  if (missedUntil === null || wakeAt === null || wakeAt > missedUntil || onlyInstant(trigger) !== null) return [];
+  return passedInstants(job, trigger, missedUntil).missed;
 }
 
 /** What was decided is never decided again, also when a clock or a hand set `next_run_at` back. */

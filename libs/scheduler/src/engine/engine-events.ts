@@ -3,7 +3,7 @@ import type { Logger } from './engine-logger.js';
 import type { ExecutionInfo, JobInfo } from './info.js';
 import { describeError } from './json.js';
 
-/** `degraded`: something failed once, or notifications are not heard; jobs run. `disconnected`: it goes on failing. `recovering`: connected again, not yet at work. */
+/** `paused`: it works, and starts nothing. `degraded`: something failed once, or notifications are not heard; jobs run. `disconnected`: it goes on failing. `recovering`: connected again, not yet at work. */
 export type SchedulerState =
   'stopped' | 'starting' | 'running' | 'paused' | 'degraded' | 'disconnected' | 'recovering' | 'draining';
 
@@ -54,8 +54,17 @@ export type SchedulerEvents = Record<
     /** `retryAt`: when the next attempt is due; null: this was the last one. */
     'execution.failed': OfExecution & { retryAt: Date | null };
     'execution.progress': OfExecution & { fraction: number; message: string | null };
-    /** `downMs`: how long nothing worked, when it works again. */
-    'scheduler.state': { from: SchedulerState; to: SchedulerState; error: Error | null; downMs: number | null };
+    /**
+     * `downMs`: how long nothing worked, when it works again. `reason`: of a pause, who has paused what, and why; of its end,
+     * ' by anna: done' if that was said on this node.
+     */
+    'scheduler.state': {
+      from: SchedulerState;
+      to: SchedulerState;
+      error: Error | null;
+      downMs: number | null;
+      reason: string | null;
+    };
     /** The loop or a service caught something: what, how often in a row, when it tries again. */
     'scheduler.failure': { service: string; error: Error; attempt: number; retryInMs: number };
   };

@@ -33,7 +33,10 @@ export interface EngineParts {
   events?: EngineEvents | undefined;
 }
 
-/** alive: the loop turns, also through an outage (for liveness). ready: it can claim (for readiness). */
+/**
+ * alive: the loop turns, also through an outage (for liveness). ready: it can claim, or could if nobody had paused it or its
+ * cluster (for readiness: a pause of jobs takes no process out of service).
+ */
 export interface SchedulerHealth {
   state: SchedulerState;
   alive: boolean;

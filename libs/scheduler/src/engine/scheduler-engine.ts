@@ -2,15 +2,16 @@ import { Alarm } from '../clock/alarm.js';
 import { withDeadline } from '../clock/clock.js';
 import { ConnectionsReplacedError, JobStoreUnavailableError } from '../store/errors.js';
 import type { Beat, Rescued } from '../store/job-store.js';
+import { tellDecided } from './decided-events.js';
 import { DeclaredJobs } from './declared-jobs.js';
 import { Dispatcher } from './dispatcher.js';
 import { EngineEvents, listenerFailureTo, type SchedulerState } from './engine-events.js';
 import type { EngineOptions, EngineParts, SchedulerHealth } from './engine-options.js';
-import { executionInfo, jobInfo } from './info.js';
 import { asError } from './json.js';
 import { NodeSession } from './node-session.js';
 import { OutcomeWriter } from './outcome-writer.js';
-import { SchedulerLoop, type LoopParts } from './scheduler-loop.js';
+import { Pauses } from './pauses.js';
+import { SchedulerLoop } from './scheduler-loop.js';
 import { BACKGROUND, StateMachine } from './scheduler-state.js';
 import type { Service } from './service.js';
 import { Auditor } from './services/auditor.js';
@@ -31,6 +32,7 @@ const GOODBYE_MS = 200;
 export class SchedulerEngine {
   readonly events: EngineEvents;
   readonly session: NodeSession;
+  readonly pauses: Pauses;
   readonly #machine: StateMachine;
   readonly #alarm: Alarm;
   readonly #writer: OutcomeWriter;
@@ -62,7 +64,8 @@ export class SchedulerEngine {
     const { store, registry, clock, random } = parts;
     const { concurrency, leaseMs, aroundJob, loggerFor, nodeName, version } = options;
     this.events = parts.events ?? new EngineEvents(listenerFailureTo(options.logger));
-    this.#machine = new StateMachine(clock, this.events);
+    this.pauses = new Pauses((by) => this.#machine.pauseChanged(by));
+    this.#machine = new StateMachine(clock, this.events, this.pauses);
     this.#alarm = new Alarm(clock);
     const lost = (): void => this.#dispatcher.abortAll('lease-lost');
     const capabilities = options.runJobs ? registry.capabilities(Object.keys(concurrency)) : [];
@@ -79,10 +82,11 @@ export class SchedulerEngine {
       ...parts,
       session: this.session,
       dispatcher: this.#dispatcher,
+      pauses: this.pauses,
       alarm: this.#alarm,
       renewStaleLease: async () => this.#renewer?.renewIfStale(),
       canHear: () => this.#listener.canHear,
-      onDecided: (...decided) => this.#tellDecided(...decided),
+      onDecided: (...decided) => tellDecided(this.events, ...decided),
       onPass: (latenessMs) => this.#passed(latenessMs),
     });
     this.#reaper = new NodeReaper({ store, clock, leaseMs, onRescued: (rescued) => this.#rescued(rescued) });
@@ -104,7 +108,7 @@ export class SchedulerEngine {
     return {
       state,
       alive: isUp && this.parts.clock.monotonicMs() - this.#lastTurnMs < ALIVE_WITHIN_MS,
-      ready: this.#machine.canClaim,
+      ready: this.#machine.isReady,
       lastPassAt: this.#lastPassAt,
       latenessMs: this.#latenessMs,
       reconnects: this.#reconnects,
@@ -120,6 +124,11 @@ export class SchedulerEngine {
   /** Looks for due work now. */
   wake(): void {
     this.#alarm.ring();
+  }
+
+  /** When the pass that is under way has started what it claims, or has failed. */
+  passOver(): Promise<void> {
+    return this.#loop.passOver();
   }
 
   /**
@@ -172,7 +181,7 @@ export class SchedulerEngine {
   #firstTurn(): Promise<void> {
     return new Promise((resolve) => {
       const off = this.events.on('scheduler.state', ({ to }) => {
-        if (to !== 'running' && to !== 'stopped' && to !== 'draining') return;
+        if (!this.#machine.isReady && to !== 'stopped' && to !== 'draining') return;
         off();
         resolve();
       });
@@ -213,6 +222,7 @@ export class SchedulerEngine {
     await this.#within(GOODBYE_MS, this.parts.store.retireNode(this.session.incarnation));
     await this.#within(GOODBYE_MS, this.parts.store.close());
     this.session.leave();
+    this.pauses.forget();
     this.#machine.stopped();
   }
 
@@ -285,15 +295,5 @@ export class SchedulerEngine {
   #rescued(rescued: readonly Rescued[]): void {
     for (const each of rescued) this.events.emit('execution.rescued', each);
     this.wake();
-  }
-
-  #tellDecided(...[decided, quarantined, paused]: Parameters<LoopParts['onDecided']>): void {
-    for (const execution of decided) {
-      const { status } = execution;
-      if (status !== 'missed' && status !== 'skipped' && status !== 'cancelled') continue;
-      this.events.emit(`execution.${status}`, { execution: executionInfo(execution) });
-    }
-    for (const job of quarantined) this.events.emit('job.quarantined', { job: jobInfo(job) });
-    for (const job of paused) this.events.emit('job.paused', { job: jobInfo(job) });
   }
 }

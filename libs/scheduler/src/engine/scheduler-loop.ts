@@ -3,12 +3,13 @@ import type { Random } from '../clock/backoff.js';
 import type { Clock } from '../clock/clock.js';
 import { PassUnresolvedError } from '../store/errors.js';
 import type { JobExecutionEntity } from '../store/job-execution.entity.js';
-import type { Decisions, JobQuarantine, JobStore, PassSnapshot } from '../store/job-store.js';
+import type { Decisions, JobQuarantine, JobStore, PassSnapshot, Peek } from '../store/job-store.js';
 import type { JobEntity } from '../store/job.entity.js';
 import { decide, type DecideContext } from './decide.js';
 import { keyOf, type Dispatcher } from './dispatcher.js';
 import type { HandlerRegistry } from './handler-registry.js';
 import type { NodeSession } from './node-session.js';
+import type { Pauses } from './pauses.js';
 import { PutAside } from './put-aside.js';
 import type { Service } from './service.js';
 
@@ -26,6 +27,7 @@ export interface LoopParts {
   session: NodeSession;
   registry: HandlerRegistry;
   dispatcher: Dispatcher;
+  pauses: Pauses;
   alarm: Alarm;
   clock: Clock;
   random: Random;
@@ -52,6 +54,7 @@ export class SchedulerLoop implements Service {
   /** These are due, and this node could not decide them. */
   readonly #undecided: PutAside;
   #unblocks = 0;
+  #passing: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly parts: LoopParts) {
     this.#blocked = new PutAside(parts.clock);
@@ -76,18 +79,35 @@ export class SchedulerLoop implements Service {
 
   /** Runs what is due; returns how many milliseconds nothing will be due. Whatever it throws, everything is still due. */
   async processJobs(): Promise<number> {
-    const { registry, store, session, dispatcher } = this.parts;
+    const { registry, dispatcher, pauses } = this.parts;
     const slots = this.#freeSlots();
+    // without a free slot it still has to hear what shall stop, and whether it is paused
     const capabilities = registry.capabilities([...slots.keys()]);
-    // without a free slot it still has to hear what shall stop
-    if (capabilities.length === 0 && dispatcher.isIdle) return PEEK_EVERY_MS;
-    const { now, nextAt, stopping } = await store.peek(capabilities, this.#blocked.uids(), session.incarnation);
-    for (const id of stopping) dispatcher.abort(id, 'cancelled');
+    const { now, nextAt, missedUntil } = await this.#look(capabilities);
+    const isWaiting = capabilities.length > 0 || !dispatcher.isIdle;
+    const peekMs = this.parts.canHear() || !isWaiting ? PEEK_EVERY_MS : PEEK_EVERY_DEAF_MS;
+    if (pauses.isPaused) return peekMs;
     const idleMs = nextAt === null ? Infinity : nextAt.getTime() - now.getTime();
-    const peekMs = this.parts.canHear() ? PEEK_EVERY_MS : PEEK_EVERY_DEAF_MS;
     if (idleMs > 0) return Math.min(idleMs, peekMs, this.#blocked.leftMs());
-    const hasTaken = await this.#pass(capabilities, slots);
-    return hasTaken ? 0 : UNTAKEN_WAIT_MS + this.parts.random() * (1_000 - UNTAKEN_WAIT_MS);
+    // what fell into a pause takes no slot
+    const isMissed = missedUntil !== null && nextAt !== null && nextAt <= missedUntil;
+    const passing = this.#pass(capabilities, slots, isMissed ? MAX_JOBS_PER_PASS : sumOf(slots));
+    this.#passing = passing;
+    return (await passing) ? 0 : UNTAKEN_WAIT_MS + this.parts.random() * (1_000 - UNTAKEN_WAIT_MS);
+  }
+
+  async #look(capabilities: readonly string[]): Promise<Peek> {
+    const { store, session, dispatcher, pauses } = this.parts;
+    const { changes } = pauses;
+    const peek = await store.peek(capabilities, this.#blocked.uids(), session.incarnation);
+    for (const id of peek.stopping) dispatcher.abort(id, 'cancelled');
+    pauses.found(peek.pause, changes);
+    return peek;
+  }
+
+  /** When the pass that is under way has started what it claims, or has failed. */
+  async passOver(): Promise<void> {
+    await this.#passing.catch(() => {});
   }
 
   /** There is room again: what was blocked may be looked at. */
@@ -101,10 +121,9 @@ export class SchedulerLoop implements Service {
   }
 
   /** Records, advances and claims in one transaction, and starts handlers only after its commit is acknowledged. */
-  async #pass(capabilities: readonly string[], slots: Map<string, number>): Promise<boolean> {
+  async #pass(capabilities: readonly string[], slots: Map<string, number>, most: number): Promise<boolean> {
     const { store, session, dispatcher } = this.parts;
-    const free = [...slots.values()].reduce((sum, each) => sum + each, 0);
-    const limit = Math.min(free, MAX_JOBS_PER_PASS);
+    const limit = Math.min(most, MAX_JOBS_PER_PASS);
     const { incarnation, options } = session;
     const unblocks = this.#unblocks;
     let seen: PassSnapshot | null = null;
@@ -181,6 +200,10 @@ export class SchedulerLoop implements Service {
     for (const { job } of undecided) this.#undecided.add(job.uid);
     return undecided.length > 0;
   }
+}
+
+function sumOf(slots: ReadonlyMap<string, number>): number {
+  return [...slots.values()].reduce((sum, each) => sum + each, 0);
 }
 
 /** The jobs of a pass as they are after it. */

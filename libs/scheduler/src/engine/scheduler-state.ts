@@ -1,5 +1,6 @@
 import type { Clock } from '../clock/clock.js';
 import type { EngineEvents, SchedulerState } from './engine-events.js';
+import type { Pauses } from './pauses.js';
 
 const LOOP = 'loop';
 /** Without it the loop looks more often. */
@@ -20,6 +21,7 @@ export class StateMachine {
   constructor(
     private readonly clock: Clock,
     private readonly events: EngineEvents,
+    private readonly pauses: Pauses,
   ) {}
 
   get state(): SchedulerState {
@@ -27,10 +29,14 @@ export class StateMachine {
   }
   /** Why it is not running; null when it is. What failed last, and goes on failing, is said. */
   get reason(): string | null {
-    return [...this.#failing.values()].at(-1)?.message ?? null;
+    return this.#state === 'paused' ? this.pauses.reason : (this.#failure?.message ?? null);
   }
-  get canClaim(): boolean {
-    return this.#loopWorks && (this.#state === 'running' || this.#state === 'degraded');
+  /** It can claim, or could but for a pause. */
+  get isReady(): boolean {
+    return this.#loopWorks && this.#isAtWork();
+  }
+  get #failure(): Error | null {
+    return [...this.#failing.values()].at(-1) ?? null;
   }
 
   /** `attempt`: how often in a row. */
@@ -54,8 +60,13 @@ export class StateMachine {
     if (service === LOOP) this.#loopWorks = true;
     this.#failing.delete(service);
     if (!this.#isUp() || !this.#loopWorks) return;
-    if (this.#failing.size === 0) this.#move('running', null);
-    else if (this.#failing.size === 1 && this.#failing.has(DISPENSABLE)) this.#move('degraded', null);
+    const isUnheard = this.#failing.size === 1 && this.#failing.has(DISPENSABLE);
+    if (this.#failing.size === 0 || isUnheard) this.#move(this.#stateAtWork(), null);
+  }
+
+  /** Somebody has paused or resumed it. While it is not at work that shows when it is again. `by`: who, in words. */
+  pauseChanged(by: string | null): void {
+    if (this.#isAtWork()) this.#move(this.#stateAtWork(), this.#failure, by);
   }
 
   starting(): void {
@@ -73,26 +84,35 @@ export class StateMachine {
 
   /** One that never ran, or has not come back, cannot claim; without notifications the loop looks more often. */
   #stateAfterFailure(service: string, attempt: number): SchedulerState {
-    const hasWorked = this.#state === 'running' || this.#state === 'degraded';
-    if (service === DISPENSABLE) return hasWorked ? 'degraded' : this.#state;
-    return attempt > 1 || !hasWorked ? 'disconnected' : 'degraded';
+    if (service === DISPENSABLE) return this.#isAtWork() ? this.#stateAtWork() : this.#state;
+    return attempt > 1 || !this.#isAtWork() ? 'disconnected' : this.#stateAtWork();
+  }
+
+  #stateAtWork(): SchedulerState {
+    if (this.pauses.isPaused) return 'paused';
+    return this.#failing.size === 0 ? 'running' : 'degraded';
+  }
+
+  #isAtWork(): boolean {
+    return this.#state === 'running' || this.#state === 'paused' || this.#state === 'degraded';
   }
 
   #isUp(): boolean {
     return this.#state !== 'stopped' && this.#state !== 'draining';
   }
 
-  #move(to: SchedulerState, error: Error | null): void {
+  #move(to: SchedulerState, error: Error | null, by: string | null = null): void {
     const from = this.#state;
     const downMs = this.#endDown(to, error);
     if (from === to && downMs === null) return;
     this.#state = to;
-    this.events.emit('scheduler.state', { from, to, error, downMs });
+    const reason = to === 'paused' ? this.pauses.reason : by;
+    this.events.emit('scheduler.state', { from, to, error, downMs, reason });
   }
 
   /** How long jobs could not be run, when they can be again: also when only the notifications go on failing. */
   #endDown(to: SchedulerState, error: Error | null): number | null {
-    const isBack = to === 'running' || (to === 'degraded' && error === null);
+    const isBack = to === 'running' || ((to === 'degraded' || to === 'paused') && error === null);
     if (!isBack || this.#downSinceMs === null) return null;
     const downMs = Math.round(this.clock.monotonicMs() - this.#downSinceMs);
     this.#downSinceMs = null;

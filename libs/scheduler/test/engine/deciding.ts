@@ -21,6 +21,8 @@ export interface Situation extends JobSettings, Partial<Omit<JobSnapshot, 'job' 
   /** Seconds after the job's creation; its first instant is at 1. */
   now: number;
   slots?: number;
+  /** Seconds after the job's creation: up to here it fell into a pause of the cluster. */
+  missedUntil?: number;
   maxRuns?: number;
   jitterMs?: number;
   change?: Partial<JobEntity>;
@@ -48,13 +50,17 @@ export function aRow(
 
 /** What one pass decides about one job. `queuedFires` are all that is queued, unless told otherwise. */
 export function decideOne(situation: Situation): Decided {
-  const { now, change, slots = 10, seen = (trigger: Trigger) => trigger, ...rest } = situation;
+  const { now, change, slots = 10, missedUntil, seen = (trigger: Trigger) => trigger, ...rest } = situation;
   const { active = 0, stopping = 0, queued = 0, queuedFires = queued, pending = [], ...settings } = rest;
   const job = { ...aRow('job', settings), ...change };
   const isDue = job.wakeAt !== null && job.wakeAt <= after(now);
   const trigger = seen(anchored(every(settings.every ?? '1s'), CREATED));
   const decisions = decide(
-    { now: after(now), jobs: [{ job, isDue, active, stopping, queued, queuedFires, pending }] },
+    {
+      now: after(now),
+      missedUntil: missedUntil === undefined ? null : after(missedUntil),
+      jobs: [{ job, isDue, active, stopping, queued, queuedFires, pending }],
+    },
     { canRun: () => true, triggerOf: () => trigger, slots: new Map([['default', slots]]) },
   );
   const says = decisions.records.map(({ status, scheduledAt, untilAt, instantCount }) =>

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { decide } from '../../src/engine/decide.js';
 import type { JobSnapshot } from '../../src/store/job-store.js';
 import { anchored } from '../../src/triggers/built-in.js';
+import { at } from '../../src/triggers/date.trigger.js';
 import { every } from '../../src/triggers/interval.trigger.js';
 import { CountingTrigger } from './counting-trigger.js';
 import { after, aRow, CREATED, decideOne, NONE_ACTIVE, type Situation } from './deciding.js';
@@ -175,5 +176,73 @@ describe('A run knows that it catches up', () => {
     const { records } = decideOne({ ...situation, change: { wakeAt: new Date(0) } });
     const seen = records.map(({ status, isCatchUp }) => (status === 'missed' ? null : isCatchUp));
     expect(seen).toEqual(catchUps);
+  });
+});
+
+describe('Of what fell into a pause of the cluster', () => {
+  it.each<[string, Situation, string[], number | null]>([
+    ['nothing runs, and the job goes on', { now: 3.5, missedUntil: 3.2 }, ['missed 1', 'missed 2', 'missed 3'], 4],
+    [
+      'nothing runs; what came after it does',
+      { now: 4, missedUntil: 2.5 },
+      ['missed 1', 'missed 2', 'missed 3', 'running 4'],
+      5,
+    ],
+    ['much shares one record', { now: 20.5, missedUntil: 20 }, ['missed 1..20 (20)'], 21],
+    [
+      'nothing runs of a job with misfire: all',
+      { now: 4, missedUntil: 2.5, misfire: 'all' },
+      ['missed 1', 'missed 2', 'running 3', 'pending 4'],
+      5,
+    ],
+    [
+      'nothing is left of a job that is due later',
+      { now: 4, missedUntil: 0.5 },
+      ['missed 1', 'missed 2', 'missed 3', 'running 4'],
+      5,
+    ],
+    [
+      'a fire whose jitter is over only later runs',
+      { now: 2, missedUntil: 1.5, change: { wakeAt: after(2) }, jitterMs: 900 },
+      ['missed 1', 'running 2'],
+      3,
+    ],
+    [
+      'what was decided already is not decided again',
+      { now: 4, missedUntil: 3.5, change: { lastInstant: after(2) } },
+      ['missed 3', 'running 4'],
+      5,
+    ],
+  ])('%s', (_title, situation, says, next) => {
+    const decided = decideOne(situation);
+    expect(decided.says).toEqual(says);
+    expect(decided.next).toBe(next);
+  });
+
+  it('the records say so, those of what was merely late do not, and a fire on time is no catch-up', () => {
+    const { records, advance } = decideOne({ now: 4, missedUntil: 2.5 });
+    expect(records.map(({ reason }) => reason?.slice(0, 11) ?? null)).toEqual([
+      'the cluster',
+      'the cluster',
+      'too late to',
+      null,
+    ]);
+    expect(advance).toMatchObject({ missed: 3, runs: 1 });
+    expect(decideOne({ now: 3, missedUntil: 2.5 }).records.at(-1)).toMatchObject({
+      status: 'running',
+      isCatchUp: false,
+    });
+  });
+
+  it('the only instant of a schedule is kept: it has no other', () => {
+    const only = at(after(1));
+    const job = { ...aRow('once'), nextRunAt: after(1), wakeAt: after(1), trigger: only.toJSON() };
+    const snapshot = { job, isDue: true, ...NONE_ACTIVE };
+    const { records, advances } = decide(
+      { now: after(9), missedUntil: after(8), jobs: [snapshot] },
+      { canRun: () => true, triggerOf: () => only, slots: new Map([['default', 1]]) },
+    );
+    expect(records).toMatchObject([{ status: 'running', scheduledAt: after(1) }]);
+    expect(advances).toMatchObject([{ nextRunAt: null }]);
   });
 });
