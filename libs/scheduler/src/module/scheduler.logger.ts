@@ -5,12 +5,14 @@ import { PAUSED_BY } from '../store/failures.js';
 import { OutageLines } from './outage-lines.js';
 import { auditLine } from './audit-lines.js';
 import { MissedLines } from './missed-lines.js';
+import { PauseLines } from './pause-lines.js';
 import type { QuietLogger } from './quiet-logger.js';
 
 /** Turns what happens into log lines, for whoever reads them at three in the morning. */
 export class SchedulerLogger {
   readonly #outages: OutageLines;
   readonly #missed: MissedLines;
+  readonly #pauses: PauseLines;
 
   constructor(
     private readonly logger: QuietLogger,
@@ -18,6 +20,7 @@ export class SchedulerLogger {
     nodeName: string,
   ) {
     this.#missed = new MissedLines(logger, clock);
+    this.#pauses = new PauseLines(logger);
     this.#outages = new OutageLines(logger, clock, nodeName);
   }
 
@@ -25,6 +28,7 @@ export class SchedulerLogger {
     events.on('scheduler.failure', (failure) => this.#outages.failed(failure));
     events.on('scheduler.state', (change) => {
       this.#outages.changed(change);
+      this.#pauses.changed(change);
       this.#changed(change);
     });
     this.#listenToJobs(events);

@@ -5,7 +5,7 @@ import { DEFAULT_EXECUTOR, InvalidJobError } from '../engine/job-settings.js';
 import type { SchedulerHealth } from '../engine/engine-options.js';
 import { SchedulerEngine } from '../engine/scheduler-engine.js';
 import { JobStoreUnavailableError } from '../store/errors.js';
-import type { JobStore } from '../store/job-store.js';
+import type { ClusterPause, JobStore, PauseNote } from '../store/job-store.js';
 import type { JobEntity } from '../store/job.entity.js';
 import type { Trigger } from '../triggers/trigger.js';
 import { draftDeclared, type Resolve } from './job-definition.js';
@@ -112,17 +112,18 @@ export class SchedulerRuntime {
    */
   async store(): Promise<JobStore> {
     const { store } = this.#prepared();
-    const { name, autoStart } = this.options;
-    if (this.#phase === 'stopped') {
-      throw new SchedulerNotStartedError(`The scheduler "${name}" was shut down. Call start() first.`);
-    }
-    if (this.#phase === 'idle' && !autoStart) {
-      throw new SchedulerNotStartedError(
-        `The scheduler "${name}" has autoStart: false and was not started. Call start() first.`,
-      );
-    }
+    this.#refuseStopped();
     if (!this.#isOpen) await this.#open(store);
     return store;
+  }
+
+  /** What runs jobs in this process. `where`: the method, for messages. Throws `SchedulerNotStartedError`. */
+  engine(where: string): SchedulerEngine {
+    this.#refuseStopped();
+    if (this.#engine !== null && this.#phase === 'started') return this.#engine;
+    throw new SchedulerNotStartedError(
+      `${where}: the scheduler "${this.options.name}" is not started yet. Call it after onApplicationBootstrap.`,
+    );
   }
 
   /** The trigger of a job, computed by this process. `where`: the method, for messages. Throws `InvalidJobError`. */
@@ -132,6 +133,12 @@ export class SchedulerRuntime {
     throw new InvalidJobError(
       `${where}: "${job.id}" follows a trigger that is only in the code of another version. Call it in a process that has it.`,
     );
+  }
+
+  /** A call of this process has paused or resumed the cluster; before it starts, the loop finds out by itself. */
+  clusterIs(pause: ClusterPause | null, by: PauseNote): void {
+    this.#engine?.pauses.clusterIs(pause, by);
+    this.wake();
   }
 
   /** Something may be due sooner than the loop expects. */
@@ -152,6 +159,18 @@ export class SchedulerRuntime {
       `addJob: no handler of this process has the key "${key}"; its jobs wait for a process that has one. ` +
         `If there is none, correct the key. Handlers here: ${known}.`,
     );
+  }
+
+  #refuseStopped(): void {
+    const { name, autoStart } = this.options;
+    if (this.#phase === 'stopped') {
+      throw new SchedulerNotStartedError(`The scheduler "${name}" was shut down. Call start() first.`);
+    }
+    if (this.#phase === 'idle' && !autoStart) {
+      throw new SchedulerNotStartedError(
+        `The scheduler "${name}" has autoStart: false and was not started. Call start() first.`,
+      );
+    }
   }
 
   #prepared(): RuntimeParts {

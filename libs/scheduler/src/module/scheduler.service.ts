@@ -15,6 +15,7 @@ import { pauseJob, removeJob, resumeJob } from './calls/change-job.js';
 import type { JobRequest, JobToAdd, NewJob } from './calls/job-to-add.js';
 import { modifyJob, type JobChanges } from './calls/modify-job.js';
 import { getExecution, getExecutions, getJob, getJobs, nextRuns } from './calls/look-up.js';
+import { pause, resume, type PauseOptions } from './calls/pause.js';
 import { backfill, cancelExecution, retryExecution, runJob } from './calls/run-job.js';
 import { checkEvent } from './event-names.js';
 import type { DataOf, HandlerMethod } from './handler-method.js';
@@ -50,6 +51,27 @@ export class SchedulerService {
   /** Lets running handlers finish within `shutdownTimeoutMs`, then closes the store. Never rejects. */
   shutdown(): Promise<void> {
     return this.runtime.shutdown();
+  }
+
+  /**
+   * Nothing starts any more, on every node and on those that start later, until `resume()`: no fire, no run by hand, no
+   * retry, nothing that waits. What runs goes on, and what was claimed before the pause starts. It is kept in the database;
+   * a cluster that is paused already stays so as it was. With `scope: 'node'` it is this process only, until `resume` or
+   * `shutdown`, and other nodes take its work.
+   * @param options `scope`; `reason` and `by` are shown in `health().reason` and in every node's log; a node takes no `manager`.
+   */
+  pause(options: PauseOptions = {}): Promise<void> {
+    return pause(this.runtime, options);
+  }
+
+  /**
+   * What waits starts. Of what fell into the pause nothing runs: each job records it as missed when it is looked at, and
+   * goes on from now; a job that runs only once runs. `catchUp: true`: it is late instead, for each job's misfire policy to
+   * decide. What is not paused stays as it is.
+   * @param options as of `pause`; a node takes no `catchUp`.
+   */
+  resume(options: PauseOptions & { catchUp?: boolean } = {}): Promise<void> {
+    return resume(this.runtime, options);
   }
 
   health(): SchedulerHealth {

@@ -52,8 +52,12 @@ beforeEach(() => {
 
 const fail = (error: Error = away, service = 'loop', attempt = 1): void =>
   events.emit('scheduler.failure', { service, error, attempt, retryInMs: 100 });
-const turn = (from: SchedulerState, to: SchedulerState, downMs: number | null = null): void =>
-  events.emit('scheduler.state', { from, to, error: null, downMs });
+const turn = (
+  from: SchedulerState,
+  to: SchedulerState,
+  downMs: number | null = null,
+  reason: string | null = null,
+): void => events.emit('scheduler.state', { from, to, error: null, downMs, reason });
 
 const rescued = (status: 'pending' | 'abandoned' | 'cancelled', reason: string | null = null) => ({
   executionId: 'e1',
