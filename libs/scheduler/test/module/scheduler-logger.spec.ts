@@ -299,3 +299,33 @@ describe('A logger that throws', () => {
     expect(done.result).toBe('said');
   });
 });
+
+describe('A pause', () => {
+  const reason = 'the cluster is paused by anna: the tables are moved.';
+  const said =
+    'The cluster is paused by anna: the tables are moved. Nothing starts until resume() is called; what runs goes on.';
+
+  it('is told once, also when it outlasts an outage, and its end with who ended it', () => {
+    turn('starting', 'paused', null, reason);
+    turn('paused', 'disconnected');
+    turn('recovering', 'paused', 3_000, reason);
+    turn('paused', 'running', null, ' by bob: done.');
+    turn('running', 'degraded');
+    turn('degraded', 'running');
+
+    expect(logs.messages('warn')).toEqual([said]);
+    expect(logs.messages('log')).toEqual([
+      'Recovered after 3 s.',
+      'Running as node "node-1".',
+      'Resumed by bob: done.',
+    ]);
+  });
+
+  it('that ends while the database is away is told with the recovery', () => {
+    turn('running', 'paused', null, reason);
+    turn('paused', 'disconnected');
+    turn('recovering', 'degraded', 3_000);
+
+    expect(logs.messages('log')).toEqual(['Recovered after 3 s.', 'Resumed.']);
+  });
+});
