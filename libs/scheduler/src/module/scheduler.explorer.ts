@@ -1,6 +1,7 @@
 import { Inject, Injectable, type Type } from '@nestjs/common';
-import { ContextIdFactory, DiscoveryService, ModuleRef } from '@nestjs/core';
+import { ContextIdFactory, DiscoveryService, ModuleRef, type ContextId } from '@nestjs/core';
 
+import { describeError } from '../engine/json.js';
 import { declaredMethods, type DeclaredMethod } from './declared-methods.js';
 import { QuietLogger } from './quiet-logger.js';
 
@@ -95,9 +96,24 @@ function found(wrapper: Wrapper, prototype: object, method: string | symbol, dec
 async function instanceFor(wrapper: Wrapper, request: unknown): Promise<Methods> {
   // the reference of the provider's own module: another module may know the token for something else
   const moduleRef = wrapper.host!.providers.get(ModuleRef)!.instance as ModuleRef;
-  const contextId = ContextIdFactory.create();
-  moduleRef.registerRequestByContextId(request, contextId);
+  const contextId = contextFor(request);
+  // what is durable may outlive the run: as for a request over HTTP, the strategy says what it may know
+  const isKept = contextId.getParent !== undefined && wrapper.isDependencyTreeDurable();
+  moduleRef.registerRequestByContextId(isKept ? contextId.payload : request, contextId);
   return await moduleRef.resolve<Methods>(wrapper.token as string, contextId, { strict: true });
+}
+
+/** An application's strategy for durable providers may have been written with nothing but HTTP in mind. */
+function contextFor(request: unknown): ContextId {
+  try {
+    return ContextIdFactory.getByRequest(request as Record<string, unknown>);
+  } catch (error) {
+    throw new Error(
+      `The application's ContextIdStrategy failed for a job: ${describeError(error).message}. It gets the JobContext ` +
+        `in place of a request. Let it tell them apart: request instanceof JobContext ? … : ….`,
+      { cause: error },
+    );
+  }
 }
 
 function isStatic(wrapper: Wrapper): boolean {
