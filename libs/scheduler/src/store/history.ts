@@ -33,6 +33,7 @@ class Conditions {
 export async function readJobPage(query: Query, { job }: Tables, filter: JobFilter): Promise<Page<JobEntity>> {
   const where = new Conditions();
   where.add('j.state = $', filter.state);
+  where.add('(j.orphaned_at IS NOT NULL) = $', filter.orphaned);
   where.add('$ = ANY(j.tags)', filter.tag);
   const { handler } = filter;
   where.add('j.handler IN ($, $)', handler, handler === undefined ? undefined : declaredKey(handler));

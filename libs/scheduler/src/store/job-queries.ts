@@ -8,6 +8,8 @@ export interface Page<T> {
 }
 export interface JobFilter {
   state?: JobState;
+  /** Whether no live node has declared it, or had its handler, for a day. */
+  orphaned?: boolean;
   tag?: string;
   /** As `JobInfo.handler` says: the key of a method, or the id of a declared job. */
   handler?: string;

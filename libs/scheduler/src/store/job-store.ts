@@ -11,6 +11,7 @@ import type {
 } from './decisions.js';
 import type { JobExecutionEntity, ErrorRecord, ExecutionStatus, ProgressRecord } from './job-execution.entity.js';
 import type { ExecutionFilter, ExecutionWithAttempts, JobFilter, Page } from './job-queries.js';
+import type { ActiveExecutions, ClusterPause, LiveNode } from './job-surroundings.js';
 import type { JobEntity } from './job.entity.js';
 
 export type { AuditReport, Finding, FindingKind, Repaired } from './audit-finding.js';
@@ -18,6 +19,7 @@ export type { AuditReport, Finding, FindingKind, Repaired } from './audit-findin
 export type * from './declared-job.js';
 export type * from './decisions.js';
 export type * from './job-queries.js';
+export type { ActiveExecutions, ClusterPause, LiveNode } from './job-surroundings.js';
 
 /** What a caller's transaction must be able to do; TypeORM's `EntityManager` fits. */
 export interface TransactionHandle {
@@ -236,8 +238,20 @@ export interface JobStore {
 
   getJob(id: string): Promise<JobEntity | null>;
   getJobs(filter: JobFilter): Promise<Page<JobEntity>>;
+  /**
+   * Gives `onPage` all jobs that were added at run time, as they were at one moment, in the order of their ids and a page
+   * at a time. Each page comes within the call timeout.
+   */
+  runTimeJobs(onPage: (jobs: JobEntity[]) => void | Promise<void>): Promise<void>;
+  /** Of the job with that `uid`. */
+  activeExecutions(jobUid: string): Promise<ActiveExecutions>;
   getExecution(id: string): Promise<ExecutionWithAttempts | null>;
   getExecutions(filter: ExecutionFilter): Promise<Page<ExecutionWithAttempts>>;
+
+  /** By their names; a bounded number. */
+  liveNodes(): Promise<LiveNode[]>;
+  /** null: the cluster is not paused. */
+  clusterPause(): Promise<ClusterPause | null>;
 
   /**
    * Deletes executions that finished longer ago, run-time jobs that finished as long ago, and versions of declared jobs

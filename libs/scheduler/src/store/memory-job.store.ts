@@ -30,6 +30,9 @@ import * as passes from './memory-pass.js';
 import * as pauses from './memory-pauses.js';
 import * as queries from './memory-queries.js';
 
+/** How many jobs are handed over at once. */
+const PAGE = 500;
+
 /** Jobs that live as long as the process: for tests, and to try things out. Several schedulers may share one. */
 export class MemoryJobStore implements JobStore {
   readonly kind = 'memory';
@@ -193,6 +196,26 @@ export class MemoryJobStore implements JobStore {
 
   async getExecutions(filter: ExecutionFilter) {
     return this.#read((data) => queries.queryExecutions(data, filter));
+  }
+
+  async runTimeJobs(onPage: Parameters<JobStore['runTimeJobs']>[0]) {
+    // rows are replaced, never changed: these are as they are now
+    const rows = this.#data.jobs().filter(({ source }) => source === 'dynamic');
+    rows.sort((a, b) => (a.id < b.id ? -1 : 1));
+    for (let from = 0; from < rows.length; from += PAGE) await onPage(structuredClone(rows.slice(from, from + PAGE)));
+  }
+
+  async activeExecutions(jobUid: string) {
+    return this.#read((data, now) => queries.activeExecutions(data, jobUid, now));
+  }
+
+  async liveNodes() {
+    return this.#read((data, now) => queries.liveNodes(data, now));
+  }
+
+  /** Nobody pauses what lives as long as one process. */
+  async clusterPause() {
+    return null;
   }
 
   async prune(retention: { succeededMs: number; otherMs: number }) {

@@ -1,6 +1,14 @@
 import { decodeCursor, decodeExecutionCursor, encodeCursor, pageSize, type CursorKey } from './cursor.js';
 import { declaredKey } from './declared-job.js';
-import type { ExecutionFilter, ExecutionWithAttempts, JobFilter, Page } from './job-store.js';
+import type {
+  ActiveExecutions,
+  ExecutionFilter,
+  ExecutionWithAttempts,
+  JobFilter,
+  LiveNode,
+  Page,
+} from './job-store.js';
+import { MOST_SHOWN } from './job-surroundings.js';
 import type { ExecutionRow, JobRow, MemoryData } from './memory-data.js';
 import { isLeaseOver } from './memory-nodes.js';
 
@@ -34,6 +42,34 @@ export function withAttempts(data: MemoryData, execution: ExecutionRow): Executi
     }),
   );
   return { execution, attempts };
+}
+
+/** In the order in which passes take them; what a backfill submitted comes last. */
+export function activeExecutions(data: MemoryData, uid: string, now: Date): ActiveExecutions {
+  const rank = ({ status, leaseEpoch, kind }: ExecutionRow): number =>
+    status === 'running' ? 0 : leaseEpoch > 0 ? 1 : kind === 'backfill' ? 3 : 2;
+  const byTime = (a: ExecutionRow, b: ExecutionRow): number =>
+    a.availableAt.getTime() - b.availableAt.getTime() || a.scheduledAt.getTime() - b.scheduledAt.getTime();
+  const all = data.active(uid).sort((a, b) => rank(a) - rank(b) || byTime(a, b) || (a.id < b.id ? -1 : 1));
+  const count = (is: (rank: number) => boolean): number => all.filter((row) => is(rank(row))).length;
+  return {
+    now,
+    executions: all.slice(0, MOST_SHOWN),
+    active: count((each) => each < 2),
+    queued: count((each) => each === 2),
+    backfilled: count((each) => each === 3),
+  };
+}
+
+export function liveNodes(data: MemoryData, now: Date): LiveNode[] {
+  const live = data.nodes.all().filter((node) => !isLeaseOver(node, now));
+  const nodes = live.map(({ incarnation, nodeName, capabilities, definitions }) => ({
+    incarnation,
+    nodeName,
+    capabilities,
+    declares: Object.keys(definitions),
+  }));
+  return nodes.sort((a, b) => (a.nodeName + a.incarnation < b.nodeName + b.incarnation ? -1 : 1));
 }
 
 export function prune(data: MemoryData, retention: { succeededMs: number; otherMs: number }, now: Date): number {
@@ -72,10 +108,11 @@ function pruneDefinitions(data: MemoryData, otherMs: number, now: Date): number 
   return gone;
 }
 
-function matchesJob(job: JobRow, { state, tag, handler, search }: JobFilter): boolean {
+function matchesJob(job: JobRow, { state, orphaned, tag, handler, search }: JobFilter): boolean {
   const text = `${job.id}\n${job.description ?? ''}`.toLowerCase();
   return (
     (state === undefined || job.state === state) &&
+    (orphaned === undefined || (job.orphanedAt !== null) === orphaned) &&
     (tag === undefined || job.tags.includes(tag)) &&
     (handler === undefined || job.handler === handler || job.handler === declaredKey(handler)) &&
     (search === undefined || text.includes(search.toLowerCase()))

@@ -40,6 +40,7 @@ import { audit } from './statements/audit.js';
 import { beat } from './statements/beat.js';
 import { lockJobs } from './statements/lock-jobs.js';
 import { peek } from './statements/peek.js';
+import * as surroundings from './surroundings.js';
 import { checkSchemaName, type TypeOrmJobStoreOptions } from './store-options.js';
 import { type Tables, tablesOf } from './tables.js';
 
@@ -192,6 +193,22 @@ export class TypeOrmJobStore implements JobStore {
 
   async getExecutions(filter: ExecutionFilter) {
     return await this.#read((query) => readExecutionPage(query, this.#tables, filter));
+  }
+
+  async runTimeJobs(onPage: Parameters<JobStore['runTimeJobs']>[0]) {
+    await surroundings.runTimeJobs(this.#keeper, this.#tables, onPage);
+  }
+
+  async activeExecutions(jobUid: string) {
+    return await this.#read((query) => surroundings.activeExecutions(query, this.#tables, jobUid));
+  }
+
+  async liveNodes() {
+    return await this.#read((query) => surroundings.liveNodes(query, this.#tables));
+  }
+
+  async clusterPause() {
+    return await this.#read((query) => surroundings.clusterPause(query, this.#tables));
   }
 
   async prune(retention: { succeededMs: number; otherMs: number }) {

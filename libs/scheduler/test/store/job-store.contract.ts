@@ -14,6 +14,7 @@ import { passPromises } from './contract/pass.promises.js';
 import { pausePromises } from './contract/pause.promises.js';
 import { pendingPromises } from './contract/pending.promises.js';
 import { roomPromises } from './contract/room.promises.js';
+import { surroundingsPromises } from './contract/surroundings.promises.js';
 import { SCHEDULER_NAME, type Fixture } from './contract/fixture.js';
 
 export interface StoreUnderTest {
@@ -74,6 +75,7 @@ export function describeJobStore(
       jobPromises,
       executionPromises,
       historyPromises,
+      surroundingsPromises,
     ]) {
       promises(fixture);
     }

@@ -65,7 +65,8 @@ export function checkCallOptions(where: string, options: unknown, more: readonly
 }
 
 export function checkJobFilter(filter: JobFilter): void {
-  checkEach('getJobs', filter, { ...PAGING, state: isOneOf(JOB_STATES), tag: isText, handler: isText, search: isText });
+  const checks = { state: isOneOf(JOB_STATES), orphaned: isBoolean, tag: isText, handler: isText, search: isText };
+  checkEach('getJobs', filter, { ...PAGING, ...checks });
 }
 
 export function checkExecutionFilter(filter: ExecutionFilter): void {
@@ -79,11 +80,7 @@ export function checkData(where: string, data: unknown): void {
 }
 
 export function checkBoolean(where: string, name: string, value: unknown): void {
-  checkEach(
-    where,
-    { [name]: value },
-    { [name]: (each) => (typeof each === 'boolean' ? null : 'Write true or false.') },
-  );
+  checkEach(where, { [name]: value }, { [name]: isBoolean });
 }
 
 export function isOneOf(values: readonly string[]): (value: unknown) => string | null {
@@ -104,6 +101,9 @@ export function checkEach(
 
 function refuse(where: string, complaint: string | null): void {
   if (complaint !== null) throw new InvalidJobError(`${where}: ${complaint}`);
+}
+function isBoolean(value: unknown): string | null {
+  return typeof value === 'boolean' ? null : 'Write true or false.';
 }
 function isText(value: unknown): string | null {
   return typeof value === 'string' ? null : 'Write a text.';

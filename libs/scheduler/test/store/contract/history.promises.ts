@@ -61,6 +61,8 @@ export function historyPromises(fixture: Fixture): void {
 
     it.each<[string, JobFilter, string[]]>([
       ['state', { state: 'paused' }, ['b']],
+      ['the label orphaned', { orphaned: true }, ['d']],
+      ['no such label', { orphaned: false, tag: 'daily' }, ['a', 'b']],
       ['tag', { tag: 'daily' }, ['a', 'b']],
       ['handler', { handler: 'mail.send' }, ['c_x']],
       ['the handler of a declared job', { handler: 'declared' }, ['d']],
@@ -76,7 +78,7 @@ export function historyPromises(fixture: Fixture): void {
         aJob({ id: 'b', tags: ['daily'], state: 'paused', description: 'The monthly one' }),
         aJob({ id: 'c_x', handler: 'mail.send' }),
         aJob({ id: 'cyx' }),
-        aJob({ id: 'd', handler: 'job:declared', source: 'code' }),
+        aJob({ id: 'd', handler: 'job:declared', source: 'code', orphanedAt: PAST }),
       );
       expect(await jobIds(filter)).toEqual(expected);
     });

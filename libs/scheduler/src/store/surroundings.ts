@@ -1,0 +1,112 @@
+import type { ConnectionKeeper } from './connection-keeper.js';
+import { Outage, unavailable } from './database-errors.js';
+import { decodeBoolean, decodeInstant, decodeRow, instant, selectList, type Row } from './entity-rows.js';
+import { JobExecutionEntity } from './job-execution.entity.js';
+import { MOST_SHOWN, type ActiveExecutions, type ClusterPause, type LiveNode } from './job-surroundings.js';
+import { JobEntity } from './job.entity.js';
+import { databaseNow } from './job-writes.js';
+import type { Lease, Query } from './lease.js';
+import type { Tables } from './tables.js';
+
+const MOST_NODES = 1_000;
+/** How many jobs are read at once. */
+const PAGE = 500;
+
+export async function liveNodes(query: Query, { node }: Tables): Promise<LiveNode[]> {
+  const { rows } = await query(
+    `SELECT n.incarnation, n.node_name, to_json(n.capabilities)::text AS capabilities,
+       to_json(ARRAY(SELECT jsonb_object_keys(n.definitions)))::text AS declares
+     FROM ${node} n WHERE n.lease_until > now() ORDER BY n.node_name, n.incarnation LIMIT ${MOST_NODES}`,
+  );
+  return rows.map((row) => ({
+    incarnation: String(row.incarnation),
+    nodeName: String(row.node_name),
+    capabilities: list(row.capabilities),
+    declares: list(row.declares),
+  }));
+}
+
+export async function clusterPause(query: Query, { scheduler }: Tables): Promise<ClusterPause | null> {
+  const { rows } = await query(
+    `SELECT paused, paused_reason, paused_by, ${instant('paused_at')} AS paused_at FROM ${scheduler}`,
+  );
+  const [row] = rows;
+  if (row === undefined || !decodeBoolean(row.paused)) return null;
+  const at = row.paused_at === null ? null : decodeInstant(row.paused_at);
+  return { reason: textOf(row.paused_reason), by: textOf(row.paused_by), at };
+}
+
+/** Plan: `job_execution_active`; what is active of one job is bounded by its queue and its backfills. */
+export async function activeExecutions(query: Query, { execution }: Tables, uid: string): Promise<ActiveExecutions> {
+  const now = await databaseNow(query);
+  const { rows } = await query(
+    `SELECT ${selectList(JobExecutionEntity, 'e')},
+       count(*) FILTER (WHERE e.status = 'running' OR e.lease_epoch > 0) OVER () AS vigil_active,
+       count(*) FILTER (WHERE e.status = 'pending' AND e.lease_epoch = 0 AND e.kind <> 'backfill') OVER () AS vigil_queued,
+       count(*) OVER () AS vigil_all
+     FROM ${execution} e WHERE e.job_uid = $1 AND e.status IN ('pending', 'running')
+     ORDER BY e.status = 'running' DESC, e.lease_epoch > 0 DESC, e.kind = 'backfill', e.available_at, e.scheduled_at, e.id
+     LIMIT ${MOST_SHOWN}`,
+    [uid],
+  );
+  const [active, queued, all] = ['vigil_active', 'vigil_queued', 'vigil_all'].map((name) =>
+    Number(rows[0]?.[name] ?? 0),
+  );
+  return {
+    now,
+    executions: rows.map((row) => decodeRow(JobExecutionEntity, row)),
+    active: active!,
+    queued: queued!,
+    backfilled: all! - active! - queued!,
+  };
+}
+
+/** In one snapshot, so that all are as they were at one moment; each page has a deadline of its own. */
+export async function runTimeJobs(
+  keeper: ConnectionKeeper,
+  tables: Tables,
+  onPage: (jobs: JobEntity[]) => void | Promise<void>,
+): Promise<void> {
+  const lease = await keeper.hold();
+  const ask = async (sql: string, parameters?: unknown[]): Promise<Row[]> =>
+    (await keeper.bounded(lease, () => lease.query(sql, parameters))).rows;
+  try {
+    await ask(snapshotStatement(keeper.callTimeoutMs));
+    for (let after = '', isLast = false; !isLast;) {
+      const rows = await ask(pageStatement(tables), [after]);
+      const jobs = rows.map((row) => decodeRow(JobEntity, row));
+      if (jobs.length > 0) await onPage(jobs);
+      after = jobs.at(-1)?.id ?? after;
+      isLast = jobs.length < PAGE;
+    }
+    await ask('ROLLBACK');
+    lease.release();
+  } catch (error) {
+    giveUp(lease);
+    throw error instanceof Outage ? unavailable(error, keeper.place, 'not-written') : error;
+  }
+}
+
+function snapshotStatement(callTimeoutMs: number): string {
+  const deadline = Math.max(1, Math.round(callTimeoutMs));
+  return `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SET LOCAL statement_timeout = ${deadline};
+SET LOCAL idle_in_transaction_session_timeout = ${deadline}`;
+}
+
+function pageStatement({ job }: Tables): string {
+  return `SELECT ${selectList(JobEntity, 'j')} FROM ${job} j
+    WHERE j.source = 'dynamic' AND j.id > $1 ORDER BY j.id LIMIT ${PAGE}`;
+}
+
+/** It may be in the middle of a transaction. */
+function giveUp(lease: Lease): void {
+  lease.fail(new Outage('Reading the jobs was given up', false));
+}
+
+function list(text: unknown): string[] {
+  return typeof text === 'string' ? (JSON.parse(text) as string[]) : [];
+}
+function textOf(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
+}
