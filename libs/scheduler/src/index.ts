@@ -4,6 +4,7 @@
 export { cron, type CronOptions } from './triggers/cron.trigger.js';
 export { every, type IntervalOptions } from './triggers/interval.trigger.js';
 export { at } from './triggers/date.trigger.js';
+export { CronExpression } from './triggers/named-expressions.js';
 export { calendar, type CalendarInterval, type CalendarOptions } from './triggers/calendar.trigger.js';
 export { days, type DaysOptions, type Weekday } from './triggers/days.trigger.js';
 export { allOf, anyOf, except } from './triggers/combined.trigger.js';
