@@ -10,6 +10,7 @@ export { days, type DaysOptions, type Weekday } from './triggers/days.trigger.js
 export { allOf, anyOf, except } from './triggers/combined.trigger.js';
 export type { NextRun } from './triggers/next-runs.js';
 export { parseTrigger } from './triggers/trigger-spec.js';
+export { durationMs } from './triggers/duration.js';
 export { InvalidTriggerError, type DstRule, type Duration, type Trigger } from './triggers/trigger.js';
 
 // clock
@@ -46,6 +47,7 @@ export { SCHEDULER_OPTIONS, SchedulerOptionsError, type SchedulerModuleOptions }
 export { InjectScheduler, JobHandler, OnSchedulerEvent, ScheduledJob } from './module/scheduled-job.decorator.js';
 export { SchedulerService } from './module/scheduler.service.js';
 export { SchedulerNotStartedError } from './module/scheduler.runtime.js';
+export { SCHEDULER_OVERRIDES, type SchedulerOverrides } from './module/scheduler.overrides.js';
 export { SCHEDULER_CLOCK } from './module/scheduler.clock.js';
 export { getSchedulerToken } from './module/scheduler.token.js';
 export type { DataOf, HandlerMethod, JsonSafe } from './module/handler-method.js';

@@ -19,6 +19,8 @@ export interface EngineOptions {
   notifications: boolean;
   leaseMs: number;
   shutdownTimeoutMs: number;
+  /** The loop looks at least this often, should a notification get lost; after three times as long it is not alive. @default 60_000 */
+  peekEveryMs?: number | undefined;
   retention: { succeededMs: number; otherMs: number };
   aroundJob?: AroundJob | undefined;
   loggerFor: JobLoggerFactory;

@@ -22,8 +22,9 @@ import { NodeReaper } from './services/node-reaper.js';
 import { NotificationListener } from './services/notification-listener.js';
 import { Supervisor } from './supervisor.js';
 
-/** A loop that has not turned for this long (it looks every minute) is not alive. */
-const ALIVE_WITHIN_MS = 180_000;
+const PEEK_EVERY_MS = 60_000;
+/** A loop that has not looked when it should have so often is not alive. */
+const MISSED_LOOKS = 3;
 /** How long the last writes of a shutdown may take after its time is over. */
 const LAST_WRITES_MS = 500;
 const GOODBYE_MS = 200;
@@ -84,6 +85,7 @@ export class SchedulerEngine {
       dispatcher: this.#dispatcher,
       pauses: this.pauses,
       alarm: this.#alarm,
+      peekEveryMs: this.#peekEveryMs,
       renewStaleLease: async () => this.#renewer?.renewIfStale(),
       canHear: () => this.#listener.canHear,
       onDecided: (...decided) => tellDecided(this.events, ...decided),
@@ -98,6 +100,10 @@ export class SchedulerEngine {
     });
   }
 
+  get #peekEveryMs(): number {
+    return this.options.peekEveryMs ?? PEEK_EVERY_MS;
+  }
+
   get state(): SchedulerState {
     return this.#machine.state;
   }
@@ -107,7 +113,7 @@ export class SchedulerEngine {
     const isUp = state !== 'stopped' && state !== 'draining';
     return {
       state,
-      alive: isUp && this.parts.clock.monotonicMs() - this.#lastTurnMs < ALIVE_WITHIN_MS,
+      alive: isUp && this.parts.clock.monotonicMs() - this.#lastTurnMs < MISSED_LOOKS * this.#peekEveryMs,
       ready: this.#machine.isReady,
       lastPassAt: this.#lastPassAt,
       latenessMs: this.#latenessMs,

@@ -13,8 +13,6 @@ import type { Pauses } from './pauses.js';
 import { PutAside } from './put-aside.js';
 import type { Service } from './service.js';
 
-/** The loop looks at least this often, should a notification get lost. */
-const PEEK_EVERY_MS = 60_000;
 /** How often it looks while it cannot hear notifications. */
 const PEEK_EVERY_DEAF_MS = 1_000;
 /** Due work that could not be taken (locked, no room) is looked at again after this, plus jitter up to a second. */
@@ -31,6 +29,8 @@ export interface LoopParts {
   alarm: Alarm;
   clock: Clock;
   random: Random;
+  /** The loop looks at least this often. */
+  peekEveryMs: number;
   /** After a long sleep of this process others may take what it claims, before it has said that it lives. */
   renewStaleLease(): Promise<void>;
   /** Whether notifications arrive. */
@@ -79,13 +79,13 @@ export class SchedulerLoop implements Service {
 
   /** Runs what is due; returns how many milliseconds nothing will be due. Whatever it throws, everything is still due. */
   async processJobs(): Promise<number> {
-    const { registry, dispatcher, pauses } = this.parts;
+    const { registry, dispatcher, pauses, peekEveryMs } = this.parts;
     const slots = this.#freeSlots();
     // without a free slot it still has to hear what shall stop, and whether it is paused
     const capabilities = registry.capabilities([...slots.keys()]);
     const { now, nextAt, missedUntil } = await this.#look(capabilities);
     const isWaiting = capabilities.length > 0 || !dispatcher.isIdle;
-    const peekMs = this.parts.canHear() || !isWaiting ? PEEK_EVERY_MS : PEEK_EVERY_DEAF_MS;
+    const peekMs = this.parts.canHear() || !isWaiting ? peekEveryMs : PEEK_EVERY_DEAF_MS;
     if (pauses.isPaused) return peekMs;
     const idleMs = nextAt === null ? Infinity : nextAt.getTime() - now.getTime();
     if (idleMs > 0) return Math.min(idleMs, peekMs, this.#blocked.leftMs());

@@ -7,6 +7,7 @@ import { SCHEDULER_CLOCK } from './scheduler.clock.js';
 import { SchedulerExplorer } from './scheduler.explorer.js';
 import { SchedulerLifecycle } from './scheduler.lifecycle.js';
 import { SCHEDULER_OPTIONS, type SchedulerModuleOptions } from './scheduler.options.js';
+import { SCHEDULER_OVERRIDES } from './scheduler.overrides.js';
 import { Schedulers } from './scheduler.registry.js';
 import { getSchedulerToken } from './scheduler.token.js';
 
@@ -19,8 +20,9 @@ import { getSchedulerToken } from './scheduler.token.js';
     ApplicationDataSource,
     SchedulerLifecycle,
     { provide: SCHEDULER_CLOCK, useValue: systemClock },
+    { provide: SCHEDULER_OVERRIDES, useValue: {} },
   ],
-  exports: [Schedulers, SchedulerLifecycle],
+  exports: [Schedulers, SchedulerLifecycle, SCHEDULER_CLOCK],
 })
 export class SchedulersModule {}
 

@@ -43,7 +43,10 @@ export type SchedulerModuleOptions = (OwnPool | SharedPool | OwnStore) & {
   schema?: string;
   /** `run`: bring the tables up to date at boot; `check`: refuse to boot on older ones; `off`: neither. @default 'run' */
   migrations?: MigrationMode;
-  /** false: nothing is opened and nothing runs before `SchedulerService.start()`. @default true */
+  /**
+   * false: nothing is opened and nothing runs before `SchedulerService.start()`. A `MemoryJobStore` has nothing to open:
+   * other calls work on it before. @default true
+   */
   autoStart?: boolean;
   /** false: this process manages jobs and runs none. @default true */
   runJobs?: boolean;

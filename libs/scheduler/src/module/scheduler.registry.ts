@@ -6,6 +6,7 @@ import type { Clock } from '../clock/clock.js';
 import { checkOptions } from './options.check.js';
 import { SCHEDULER_CLOCK } from './scheduler.clock.js';
 import { resolveOptions, SchedulerOptionsError, type SchedulerModuleOptions } from './scheduler.options.js';
+import { SCHEDULER_OVERRIDES, type SchedulerOverrides } from './scheduler.overrides.js';
 import { SchedulerRuntime } from './scheduler.runtime.js';
 import { SchedulerService } from './scheduler.service.js';
 
@@ -20,20 +21,26 @@ interface Entry {
 export class Schedulers {
   readonly #entries = new Map<string, Entry>();
 
-  constructor(@Inject(SCHEDULER_CLOCK) private readonly clock: Clock) {}
+  constructor(
+    @Inject(SCHEDULER_CLOCK) private readonly clock: Clock,
+    @Inject(SCHEDULER_OVERRIDES) private readonly overrides: SchedulerOverrides,
+  ) {}
 
   get all(): SchedulerRuntime[] {
     return [...this.#entries.values()].map(({ runtime }) => runtime);
   }
 
   /** @throws SchedulerOptionsError */
-  serviceOf(name: string, options: SchedulerModuleOptions): SchedulerService {
+  serviceOf(name: string, said: SchedulerModuleOptions): SchedulerService {
+    const { overrides, clock } = this;
+    const options = overrides.options?.(name, said) ?? said;
     checkOptions(name, options);
     const known = this.#entries.get(name);
-    if (known !== undefined) return sameOrThrow(name, known, options);
-    const runtime = new SchedulerRuntime(resolveOptions(name, options), this.clock);
+    if (known !== undefined) return sameOrThrow(name, known, said);
+    const runtime = new SchedulerRuntime(resolveOptions(name, options), clock, overrides);
     const service = new SchedulerService(runtime);
-    this.#entries.set(name, { runtime, service, options });
+    this.#entries.set(name, { runtime, service, options: said });
+    overrides.created?.(service);
     return service;
   }
 }

@@ -12,6 +12,7 @@ import { draftDeclared, type Resolve } from './job-definition.js';
 import { QuietLogger } from './quiet-logger.js';
 import type { SchedulerCatalog } from './scheduler.catalog.js';
 import { SchedulerLogger } from './scheduler.logger.js';
+import type { SchedulerOverrides } from './scheduler.overrides.js';
 import { DEFAULT_SCHEDULER, type ResolvedOptions } from './scheduler.options.js';
 import { VERSION } from './version.js';
 
@@ -53,6 +54,7 @@ export class SchedulerRuntime {
   constructor(
     readonly options: ResolvedOptions,
     readonly clock: Clock,
+    private readonly overrides: SchedulerOverrides = {},
   ) {
     const { name, nodeName } = options;
     this.#logger = new QuietLogger(name === DEFAULT_SCHEDULER ? 'Scheduler' : `Scheduler:${name}`);
@@ -166,7 +168,7 @@ export class SchedulerRuntime {
     if (this.#phase === 'stopped') {
       throw new SchedulerNotStartedError(`The scheduler "${name}" was shut down. Call start() first.`);
     }
-    if (this.#phase === 'idle' && !autoStart) {
+    if (this.#phase === 'idle' && !autoStart && this.#parts?.store.kind !== 'memory') {
       throw new SchedulerNotStartedError(
         `The scheduler "${name}" has autoStart: false and was not started. Call start() first.`,
       );
@@ -197,7 +199,8 @@ export class SchedulerRuntime {
       this.registry.addHandler(job.handler);
     }
     const { registry, clock, events } = this;
-    this.#engine = new SchedulerEngine(this.#engineOptions(), { store, registry, clock, events, random: Math.random });
+    const { random = Math.random } = this.overrides;
+    this.#engine = new SchedulerEngine(this.#engineOptions(), { store, registry, clock, events, random });
     return this.#engine;
   }
 
@@ -207,6 +210,7 @@ export class SchedulerRuntime {
     return {
       ...options,
       version: VERSION,
+      peekEveryMs: this.overrides.peekEveryMs,
       concurrency: { [DEFAULT_EXECUTOR]: concurrency, ...Object.fromEntries(named) },
       logger: this.#logger,
       loggerFor: (jobId: string) => new QuietLogger(`Job ${jobId}`),

@@ -227,6 +227,20 @@ describe('autoStart: false', () => {
     await expect(scheduler.getJobs()).rejects.toThrow(/autoStart: false and was not started\. Call start\(\) first/);
   });
 
+  it('leaves nothing to open with a memory store, which takes calls before the start', async () => {
+    const { Blocking, started, end } = blockingJob();
+    const { scheduler } = await boot({
+      scheduler: { store: new MemoryJobStore(), autoStart: false },
+      providers: [Blocking],
+    });
+    await scheduler.addJob({ id: 'x', handler: 'block' });
+    await expect(scheduler.getJob('x')).resolves.toMatchObject({ state: 'active', runCount: 0 });
+    expect(scheduler.state).toBe('stopped');
+    end();
+    await scheduler.start();
+    await started;
+  });
+
   it('fails the boot for wrong decorators all the same', async () => {
     @Injectable()
     class Wrong {
