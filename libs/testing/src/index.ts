@@ -1,3 +1,13 @@
+// Applications without a database
+export { quietScheduler, type QuietOptions } from './quiet-scheduler.js';
+export {
+  createJobContext,
+  TestJobContext,
+  type LoggedLine,
+  type ReportedProgress,
+  type TestContextFields,
+} from './job-context.js';
+
 // Servers
 export {
   startPostgres,
@@ -18,7 +28,7 @@ export type { DelayOptions, Direction, Duration, ThrottleOptions } from './proxy
 export { MemoryJobStore } from 'nestjs-vigil';
 
 // Time
-export { ManualClock } from './manual-clock.js';
+export { ManualClock, type AdvanceOptions, type Followed } from './manual-clock.js';
 
 // Events
 export {

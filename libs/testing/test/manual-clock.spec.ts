@@ -1,3 +1,5 @@
+import { setTimeout as realSleep } from 'node:timers/promises';
+
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../src/index.js';
 
@@ -77,6 +79,24 @@ describe('A manual clock', () => {
     expect(clock.now().toISOString()).toBe('2026-01-01T00:01:00.000Z');
   });
 
+  it('takes durations as text', async () => {
+    const clock = new ManualClock();
+    await clock.advance('1d');
+    await clock.advance('PT1H');
+    expect(clock.now()).toEqual(new Date('2026-01-02T01:00:00Z'));
+    await expect(clock.advance('1 day' as '1d')).rejects.toThrow('not a duration');
+  });
+
+  it('says when it is woken very often on its way', async () => {
+    const clock = new ManualClock();
+    void (async () => {
+      for (;;) await clock.sleep(1);
+    })();
+    await expect(clock.advance('1h', { mostWakes: 50 })).rejects.toThrow(
+      /has woken 50 sleepers.*2026-01-01T00:00:00.050Z/,
+    );
+  });
+
   it('refuses to go back, to go two ways at once, and to start at no date', async () => {
     const clock = new ManualClock();
     await expect(clock.advance(-1)).rejects.toThrow(RangeError);
@@ -85,5 +105,49 @@ describe('A manual clock', () => {
     await expect(clock.advance(1)).rejects.toThrow('being advanced already');
     await advancing;
     expect(() => new ManualClock('noon')).toThrow('"noon" is no date');
+  });
+});
+
+describe('Work that a manual clock follows', () => {
+  it('is waited for in real time, until it ends or sleeps on the clock', async () => {
+    const clock = new ManualClock();
+    const steps: string[] = [];
+    const following = clock.follow({ what: 'it' }, async () => {
+      await realSleep(20);
+      steps.push(`worked at ${clock.monotonicMs()}`);
+      await clock.sleep(MINUTE);
+      await realSleep(20);
+      steps.push(`worked at ${clock.monotonicMs()}`);
+    });
+    await clock.advance('30s');
+    expect(steps).toEqual(['worked at 0']);
+    await clock.advance('10m');
+    expect(steps).toEqual(['worked at 0', 'worked at 60000']);
+    await following;
+  });
+
+  it('stops time when it is stuck, and not when it may need time or nobody wants to wait', async () => {
+    const clock = new ManualClock();
+    const end = new AbortController();
+    const stuck = () => new Promise<void>((resolve) => end.signal.addEventListener('abort', () => resolve()));
+    const may = clock.follow({ what: 'this', mayNeedTime: () => true }, stuck);
+    await clock.advance('1m', { patienceMs: 5 });
+    expect(clock.monotonicMs()).toBe(MINUTE);
+    const mayNot = clock.follow({ what: 'that' }, stuck);
+    await expect(clock.advance('1m', { patienceMs: 5 })).rejects.toThrow(
+      /Time stands at 2026-01-01T00:01.*: that, which began at .* within 5 ms/s,
+    );
+    expect(clock.monotonicMs()).toBe(MINUTE);
+    await clock.advance('1m', { patienceMs: 0 });
+    expect(clock.monotonicMs()).toBe(2 * MINUTE);
+    end.abort();
+    await Promise.all([may, mayNot]);
+    await clock.advance('1m');
+  });
+
+  it('gives what it gives', async () => {
+    const clock = new ManualClock();
+    await expect(clock.follow({ what: 'it' }, () => Promise.resolve(7))).resolves.toBe(7);
+    await expect(clock.follow({ what: 'it' }, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
   });
 });
