@@ -18,7 +18,7 @@ export function missedUntil({ scheduler }: Tables): string {
 export function decodePause(text: unknown): ClusterPause | null {
   if (typeof text !== 'string') return null;
   const [reason, by, at] = JSON.parse(text) as [string | null, string | null, number | null];
-  return { reason, by, at: decodeInstant(at) };
+  return { reason, by, at: at === null ? null : decodeInstant(at) };
 }
 
 export function decodeMissedUntil(value: unknown): Date | null {

@@ -5,7 +5,8 @@ import type { JobEntity } from './job.entity.js';
 export interface ClusterPause {
   reason: string | null;
   by: string | null;
-  at: Date;
+  /** null: the row was edited by hand. */
+  at: Date | null;
 }
 export interface PassRequest {
   /** Becomes the owner of what is claimed. */

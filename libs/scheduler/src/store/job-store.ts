@@ -11,7 +11,7 @@ import type {
 } from './decisions.js';
 import type { JobExecutionEntity, ErrorRecord, ExecutionStatus, ProgressRecord } from './job-execution.entity.js';
 import type { ExecutionFilter, ExecutionWithAttempts, JobFilter, Page } from './job-queries.js';
-import type { ActiveExecutions, ClusterPause, LiveNode } from './job-surroundings.js';
+import type { ActiveExecutions, LiveNode } from './job-surroundings.js';
 import type { JobEntity } from './job.entity.js';
 
 export type { AuditReport, Finding, FindingKind, Repaired } from './audit-finding.js';
@@ -19,7 +19,7 @@ export type { AuditReport, Finding, FindingKind, Repaired } from './audit-findin
 export type * from './declared-job.js';
 export type * from './decisions.js';
 export type * from './job-queries.js';
-export type { ActiveExecutions, ClusterPause, LiveNode } from './job-surroundings.js';
+export type { ActiveExecutions, LiveNode } from './job-surroundings.js';
 
 /** What a caller's transaction must be able to do; TypeORM's `EntityManager` fits. */
 export interface TransactionHandle {
@@ -250,8 +250,6 @@ export interface JobStore {
 
   /** By their names; a bounded number. */
   liveNodes(): Promise<LiveNode[]>;
-  /** null: the cluster is not paused. */
-  clusterPause(): Promise<ClusterPause | null>;
 
   /**
    * Deletes executions that finished longer ago, run-time jobs that finished as long ago, and versions of declared jobs

@@ -9,12 +9,6 @@ export interface LiveNode {
   /** Ids of the jobs that its code declares. */
   declares: readonly string[];
 }
-/** Who paused the whole cluster, why and when. */
-export interface ClusterPause {
-  reason: string | null;
-  by: string | null;
-  at: Date | null;
-}
 /** What is active of a job. */
 export interface ActiveExecutions {
   now: Date;

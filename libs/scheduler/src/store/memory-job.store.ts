@@ -213,11 +213,6 @@ export class MemoryJobStore implements JobStore {
     return this.#read((data, now) => queries.liveNodes(data, now));
   }
 
-  /** Nobody pauses what lives as long as one process. */
-  async clusterPause() {
-    return null;
-  }
-
   async prune(retention: { succeededMs: number; otherMs: number }) {
     return this.#write((data, now) => queries.prune(data, retention, now));
   }

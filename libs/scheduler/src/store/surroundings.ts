@@ -1,8 +1,8 @@
 import type { ConnectionKeeper } from './connection-keeper.js';
 import { Outage, unavailable } from './database-errors.js';
-import { decodeBoolean, decodeInstant, decodeRow, instant, selectList, type Row } from './entity-rows.js';
+import { decodeRow, selectList, type Row } from './entity-rows.js';
 import { JobExecutionEntity } from './job-execution.entity.js';
-import { MOST_SHOWN, type ActiveExecutions, type ClusterPause, type LiveNode } from './job-surroundings.js';
+import { MOST_SHOWN, type ActiveExecutions, type LiveNode } from './job-surroundings.js';
 import { JobEntity } from './job.entity.js';
 import { databaseNow } from './job-writes.js';
 import type { Lease, Query } from './lease.js';
@@ -24,16 +24,6 @@ export async function liveNodes(query: Query, { node }: Tables): Promise<LiveNod
     capabilities: list(row.capabilities),
     declares: list(row.declares),
   }));
-}
-
-export async function clusterPause(query: Query, { scheduler }: Tables): Promise<ClusterPause | null> {
-  const { rows } = await query(
-    `SELECT paused, paused_reason, paused_by, ${instant('paused_at')} AS paused_at FROM ${scheduler}`,
-  );
-  const [row] = rows;
-  if (row === undefined || !decodeBoolean(row.paused)) return null;
-  const at = row.paused_at === null ? null : decodeInstant(row.paused_at);
-  return { reason: textOf(row.paused_reason), by: textOf(row.paused_by), at };
 }
 
 /** Plan: `job_execution_active`; what is active of one job is bounded by its queue and its backfills. */
@@ -106,7 +96,4 @@ function giveUp(lease: Lease): void {
 
 function list(text: unknown): string[] {
   return typeof text === 'string' ? (JSON.parse(text) as string[]) : [];
-}
-function textOf(value: unknown): string | null {
-  return typeof value === 'string' ? value : null;
 }

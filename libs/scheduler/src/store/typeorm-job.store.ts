@@ -207,10 +207,6 @@ export class TypeOrmJobStore implements JobStore {
     return await this.#read((query) => surroundings.liveNodes(query, this.#tables));
   }
 
-  async clusterPause() {
-    return await this.#read((query) => surroundings.clusterPause(query, this.#tables));
-  }
-
   async prune(retention: { succeededMs: number; otherMs: number }) {
     return await prune(this.#keeper, this.#tables, retention);
   }

@@ -133,7 +133,7 @@ describe('Scopes', () => {
     const instances: WeakRef<object>[] = [];
     @Injectable({ scope: Scope.REQUEST })
     class Unit {
-      readonly load = new Array(1_000).fill(0);
+      readonly load = Array.from({ length: 1_000 }, () => 0);
       constructor(@Inject(REQUEST) readonly context: JobContext) {
         instances.push(new WeakRef(this));
       }

@@ -16,7 +16,7 @@ export function pausePromises(fixture: Fixture): void {
       const before = (await store.peek([], [])).now;
       const pause = await store.pauseCluster(NOTE);
       expect(pause).toEqual({ ...NOTE, at: pause.at });
-      expect(pause.at.getTime()).toBeGreaterThanOrEqual(before.getTime());
+      expect(pause.at!.getTime()).toBeGreaterThanOrEqual(before.getTime());
       expect(await other.clusterPause()).toEqual(pause);
       expect(await other.peek([], [])).toMatchObject({ pause, missedUntil: null });
       expect(await other.resumeCluster({ catchUp: true })).toBe(true);
@@ -102,7 +102,7 @@ export function pausePromises(fixture: Fixture): void {
       await fixture.tick();
       expect(await store.resumeCluster({ catchUp: false })).toBe(true);
       const { missedUntil, now } = await seen(store, node);
-      expect(missedUntil!.getTime()).toBeGreaterThan(at.getTime());
+      expect(missedUntil!.getTime()).toBeGreaterThan(at!.getTime());
       expect(missedUntil!.getTime()).toBeLessThanOrEqual(now.getTime());
       expect(await store.peek([], [])).toMatchObject({ missedUntil });
     });

@@ -21,12 +21,6 @@ export function surroundingsPromises(fixture: Fixture): void {
     });
   });
 
-  describe('the cluster', () => {
-    it('is not paused', async () => {
-      expect(await fixture.store.clusterPause()).toBeNull();
-    });
-  });
-
   describe('what is active of a job', () => {
     it('is nothing of one that has never run', async () => {
       const { store } = fixture;
