@@ -13,6 +13,7 @@ import type { AbortCause, JobContext } from './job-context.js';
 import { DEFAULT_EXECUTOR, executorOf } from './job-settings.js';
 import { outcomeOf, type Ending } from './outcome.js';
 import { leaseKey, type OutcomeWriter } from './outcome-writer.js';
+import { toldLogger, type LogLine } from './run-log.js';
 
 /**
  * Wraps every handler of a scheduler: tenant, tracing, AsyncLocalStorage. It must call `run` and return what it gives;
@@ -87,8 +88,9 @@ export class Dispatcher {
     this.parts.writer.add(neverRun(execution, end), () => {});
   }
 
-  abort(executionId: string, cause: AbortCause): void {
-    for (const run of this.#runs.values()) if (run.execution.id === executionId) run.abort(cause);
+  /** Somebody wants it stopped; without a reason, nobody said why. */
+  cancel(executionId: string, reason: string | null): void {
+    for (const run of this.#runs.values()) if (run.execution.id === executionId) run.abort('cancelled', reason);
   }
   /** Runs that had started by `beforeMs` (monotonic) and are none of `mine`, by execution and epoch. */
   abortOthers(mine: readonly { executionId: string; leaseEpoch: number }[], beforeMs: number): void {
@@ -121,12 +123,14 @@ export class Dispatcher {
     events.emit('execution.started', { execution: executionInfo(run.execution) });
     const ending: Ending = await run.perform(() => this.#call(run));
     const durationMs = clock.monotonicMs() - run.startedMs;
+    run.execution.logs = run.log.all;
     const { execution, job, abortCause } = run;
     const outcome = outcomeOf({
       execution,
       job,
       ending,
       abortCause,
+      logs: run.log.rest,
       durationMs,
       leaseMs: this.options.leaseMs,
       random,
@@ -146,17 +150,27 @@ export class Dispatcher {
     const { execution, job } = run;
     const handler = registry.handler(job.handler);
     if (handler === undefined) throw new Error(`This node has no handler "${job.handler}".`);
-    const logger = this.options.loggerFor(execution.jobId, execution.id);
+    const logger = toldLogger(this.options.loggerFor(execution.jobId, execution.id), (level, message) =>
+      this.#logged(run, { level, message, at: this.parts.clock.now() }),
+    );
     const previousRunAt = (): Date | null => previousInstant(registry.triggerOf(job), run);
     const context = new RunContext(run, logger, previousRunAt, (progress) => {
       // a handler that was given up may go on reporting for ever
       if (run.isOver) return;
       execution.progress = progress;
-      writer.report(execution.id, execution.leaseEpoch, progress);
+      writer.report(run);
       events.emit('execution.progress', { execution: executionInfo(execution), ...progress });
     });
     const { aroundJob } = this.options;
     return aroundJob === undefined ? handler.run(context) : wrapped(aroundJob, context, handler);
+  }
+
+  #logged(run: ExecutionRun, line: LogLine): void {
+    if (run.isOver) return;
+    run.log.add(line);
+    // what comes beyond the first lines is written with its end
+    if (run.log.unwritten !== null) this.parts.writer.report(run);
+    this.parts.events.emit('execution.log', { execution: executionInfo(run.execution), ...line });
   }
 
   #written(run: ExecutionRun, outcome: OutcomeRecord, verdict: FinalVerdict): void {
@@ -173,7 +187,17 @@ function neverRun(
   { id, leaseEpoch, progress }: JobExecutionEntity,
   end: Pick<OutcomeRecord, 'status' | 'spendsAttempt' | 'reason'>,
 ): OutcomeRecord {
-  return { executionId: id, leaseEpoch, delayMs: 0, error: null, result: null, progress, durationMs: 0, ...end };
+  return {
+    executionId: id,
+    leaseEpoch,
+    delayMs: 0,
+    error: null,
+    result: null,
+    progress,
+    logs: null,
+    durationMs: 0,
+    ...end,
+  };
 }
 
 type FinalVerdict = Exclude<OutcomeVerdict, { kind: 'busy' }>;
@@ -226,9 +250,9 @@ function announce(
   outcome: OutcomeRecord,
   verdict: FinalVerdict,
 ): void {
-  const { delayMs, error, reason, durationMs } = outcome;
-  // the store may know better: what was asked to stop is not offered again
-  const status = verdict.kind === 'written' ? verdict.status : outcome.status;
+  const { delayMs, error, durationMs } = outcome;
+  // the store may know better: what was asked to stop is not offered again, and why is in its row
+  const { status, reason = outcome.reason } = verdict.kind === 'written' ? verdict : outcome;
   const now = clock.now();
   const result: unknown = outcome.result === null ? null : JSON.parse(outcome.result);
   const finishedAt = status === 'pending' ? null : now;

@@ -54,6 +54,8 @@ export type SchedulerEvents = Record<
     /** `retryAt`: when the next attempt is due; null: this was the last one. */
     'execution.failed': OfExecution & { retryAt: Date | null };
     'execution.progress': OfExecution & { fraction: number; message: string | null };
+    /** A line of `context.logger`, on the node that runs it: cut, and without passwords of connection strings. */
+    'execution.log': OfExecution & { level: 'log' | 'warn' | 'error'; message: string; at: Date };
     /**
      * `downMs`: how long nothing worked, when it works again. `reason`: of a pause, who has paused what, and why; of its end,
      * ' by anna: done' if that was said on this node.

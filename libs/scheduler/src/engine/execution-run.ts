@@ -1,10 +1,12 @@
 import type { Clock } from '../clock/clock.js';
 import type { JobExecutionEntity, ProgressRecord } from '../store/job-execution.entity.js';
 import type { JobEntity } from '../store/job.entity.js';
+import type { ProgressUpdate } from '../store/job-store.js';
 import type { Logger } from './engine-logger.js';
 import { JobAbortedError, JobContext, type AbortCause } from './job-context.js';
 import { storable } from './json.js';
 import type { Ending } from './outcome.js';
+import { RunLog } from './run-log.js';
 
 /** How long a handler may go on after its signal was aborted before it is given up. */
 const ABORT_GRACE_MS = 5_000;
@@ -13,10 +15,11 @@ const MAX_PROGRESS_MESSAGE = 500;
 /** One claimed execution in this process: its context, its signal, and how it ends. */
 export class ExecutionRun {
   readonly #controller = new AbortController();
-  #abortCause: AbortCause | null = null;
+  #aborted: JobAbortedError | null = null;
   #ended: (() => void) | null = null;
   #isOver = false;
   readonly startedMs: number;
+  readonly log: RunLog;
 
   constructor(
     readonly execution: JobExecutionEntity,
@@ -24,24 +27,31 @@ export class ExecutionRun {
     private readonly clock: Clock,
   ) {
     this.startedMs = clock.monotonicMs();
+    this.log = new RunLog(execution);
   }
 
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
   get abortCause(): AbortCause | null {
-    return this.#abortCause;
+    return this.#aborted?.cause ?? null;
   }
   /** The handler has settled, or is not waited for any more. */
   get isOver(): boolean {
     return this.#isOver;
   }
 
-  /** The first cause stands. */
-  abort(cause: AbortCause): void {
-    if (this.#abortCause !== null) return;
-    this.#abortCause = cause;
-    this.#controller.abort(new JobAbortedError(cause));
+  /** What of it is to be stored while it runs. */
+  get update(): ProgressUpdate {
+    const { id, leaseEpoch, progress } = this.execution;
+    return { executionId: id, leaseEpoch, progress, logs: this.log.unwritten };
+  }
+
+  /** The first cause stands. `reason`: why it was cancelled, and by whom. */
+  abort(cause: AbortCause, reason: string | null = null): void {
+    if (this.#aborted !== null) return;
+    this.#aborted = new JobAbortedError(cause, reason);
+    this.#controller.abort(this.#aborted);
   }
 
   /** Ends the wait for the handler now, whatever it does. */

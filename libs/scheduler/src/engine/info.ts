@@ -57,6 +57,10 @@ export interface ExecutionInfo {
   finishedAt: Date | null;
   reason: string | null;
   progress: { fraction: number; message: string | null } | null;
+  /**
+   * What its handler logged, a line each: `2026-01-01T00:00:00.000Z #1 WARN text`, with the number of the attempt. Of an
+   * attempt the first 100 lines, within about a second, and with its end the last 50; of an execution the newest 300.
+   */
   logs: readonly string[];
   /**
    * Attempts that did not end the execution, oldest first; given by `getExecution` and `getExecutions`. One without an error

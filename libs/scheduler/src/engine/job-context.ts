@@ -26,6 +26,7 @@ export abstract class JobContext<Data = undefined> {
    * (`signal.throwIfAborted()`) when you stop early: a handler that returns normally at a shutdown has succeeded.
    */
   abstract readonly signal: AbortSignal;
+  /** Writes to the application's logger, and a bounded part is stored with the execution: see `ExecutionInfo.logs`. */
   abstract readonly logger: Logger;
   /** Stored with the execution about once a second. `fraction`: 0 to 1. */
   abstract progress(fraction: number, message?: string): void;
@@ -37,8 +38,12 @@ export type AbortCause = 'timeout' | 'cancelled' | 'lease-lost' | 'shutdown';
 export class JobAbortedError extends Error {
   override readonly name = 'JobAbortedError';
 
-  constructor(override readonly cause: AbortCause) {
-    super(ABORT_MESSAGES[cause]);
+  constructor(
+    override readonly cause: AbortCause,
+    /** Of a run that was cancelled: why, and by whom. */
+    readonly reason: string | null = null,
+  ) {
+    super(reason === null ? ABORT_MESSAGES[cause] : `${ABORT_MESSAGES[cause].slice(0, -1)}: ${reason}`);
   }
 }
 const ABORT_MESSAGES: Record<AbortCause, string> = {

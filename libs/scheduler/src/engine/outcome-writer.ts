@@ -1,11 +1,11 @@
 import { Alarm } from '../clock/alarm.js';
 import type { Clock } from '../clock/clock.js';
-import type { ProgressRecord } from '../store/job-execution.entity.js';
 import type { JobStore, OutcomeRecord, OutcomeVerdict } from '../store/job-store.js';
+import type { ExecutionRun } from './execution-run.js';
 import type { Service } from './service.js';
 
 const MAX_BATCH = 500;
-/** How often the progress of running executions is written. */
+/** How often the progress and the lines of running executions are written, all together. */
 const PROGRESS_EVERY_MS = 1_000;
 const FOR_EVER_MS = 2 ** 31 - 1;
 
@@ -23,8 +23,6 @@ export function leaseKey({ executionId, leaseEpoch }: { executionId: string; lea
   return `${executionId}/${leaseEpoch}`;
 }
 
-type ProgressUpdate = Parameters<JobStore['saveProgress']>[0][number];
-
 /**
  * Writes how runs ended: one write in flight, and everything that finished meanwhile goes in the next. What is not
  * acknowledged stays and is written again, through an outage of any length; the store makes a repetition harmless.
@@ -32,7 +30,7 @@ type ProgressUpdate = Parameters<JobStore['saveProgress']>[0][number];
 export class OutcomeWriter implements Service {
   readonly name = 'outcome-writer';
   readonly #waiting = new Map<string, Waiting>();
-  readonly #progress = new Map<string, ProgressUpdate>();
+  readonly #reporting = new Map<string, ExecutionRun>();
   readonly #alarm: Alarm;
   #progressWrittenMs = -Infinity;
 
@@ -51,13 +49,14 @@ export class OutcomeWriter implements Service {
   /** `written` is called once, when the store has said what became of it. */
   add(outcome: OutcomeRecord, written: Waiting['written']): void {
     const key = leaseKey(outcome);
-    this.#progress.delete(key);
+    this.#reporting.delete(key);
     this.#waiting.set(key, { outcome, written, notBeforeMs: -Infinity });
     this.#alarm.ring();
   }
 
-  report(executionId: string, leaseEpoch: number, progress: ProgressRecord): void {
-    this.#progress.set(leaseKey({ executionId, leaseEpoch }), { executionId, leaseEpoch, progress });
+  /** It has something to tell while it runs. */
+  report(run: ExecutionRun): void {
+    this.#reporting.set(leaseKey(run.update), run);
     this.#alarm.ring();
   }
 
@@ -75,7 +74,7 @@ export class OutcomeWriter implements Service {
       succeeded();
     }
     const busyMs = this.#waiting.size === 0 ? FOR_EVER_MS : BUSY_MS;
-    if (this.#progress.size === 0) return busyMs;
+    if (this.#reporting.size === 0) return busyMs;
     const idleMs = this.#progressWrittenMs + PROGRESS_EVERY_MS - this.clock.monotonicMs();
     if (idleMs > 0) return Math.min(idleMs, busyMs);
     await this.#writeProgress();
@@ -101,13 +100,19 @@ export class OutcomeWriter implements Service {
     });
   }
 
+  /** All that is new of all runs, in one statement; what is not written is told again. */
   async #writeProgress(): Promise<void> {
-    const updates = [...this.#progress.values()];
+    const runs = [...this.#reporting.values()];
+    const updates = runs.map(({ update }) => update);
     this.#progressWrittenMs = this.clock.monotonicMs();
-    await this.store.saveProgress(updates);
-    for (const update of updates) {
+    const locked = await this.store.saveProgress(updates);
+    for (const [index, run] of runs.entries()) {
+      const update = updates[index];
+      if (update === undefined || locked.includes(update.executionId)) continue;
+      if (update.logs !== null) run.log.wrote(update.logs);
+      const now = run.update;
       const key = leaseKey(update);
-      if (this.#progress.get(key) === update) this.#progress.delete(key);
+      if (now.logs === null && now.progress === update.progress) this.#reporting.delete(key);
     }
   }
 }

@@ -18,6 +18,7 @@ export interface EndedRun {
   ending: Ending;
   /** Why the signal was aborted; null: it was not. */
   abortCause: AbortCause | null;
+  logs: OutcomeRecord['logs'];
   durationMs: number;
   leaseMs: number;
   random: () => number;
@@ -45,6 +46,7 @@ export function outcomeOf(run: EndedRun): OutcomeRecord {
     executionId: execution.id,
     leaseEpoch: execution.leaseEpoch,
     progress: execution.progress,
+    logs: run.logs,
     durationMs: Math.min(Math.round(durationMs), 2 ** 31 - 1),
     ...surely(run),
   };

@@ -123,8 +123,8 @@ export class SchedulerEngine {
   }
 
   /** Aborts a run of this process at once; the node of one that runs elsewhere hears of it by a notification. */
-  cancel(executionId: string): void {
-    this.#dispatcher.abort(executionId, 'cancelled');
+  cancel(executionId: string, reason: string | null): void {
+    this.#dispatcher.cancel(executionId, reason);
   }
 
   /** Looks for due work now. */

@@ -100,7 +100,7 @@ export class SchedulerLoop implements Service {
     const { store, session, dispatcher, pauses } = this.parts;
     const { changes } = pauses;
     const peek = await store.peek(capabilities, this.#blocked.uids(), session.incarnation);
-    for (const id of peek.stopping) dispatcher.abort(id, 'cancelled');
+    for (const { executionId, reason } of peek.stopping) dispatcher.cancel(executionId, reason);
     pauses.found(peek.pause, changes);
     return peek;
   }
@@ -179,7 +179,7 @@ export class SchedulerLoop implements Service {
       if (known.has(keyOf(execution))) continue;
       if (job === null) dispatcher.discard(execution);
       else dispatcher.start(execution, job);
-      if (execution.cancelRequestedAt !== null) dispatcher.abort(execution.id, 'cancelled');
+      if (execution.cancelRequestedAt !== null) dispatcher.cancel(execution.id, execution.reason);
     }
   }
 

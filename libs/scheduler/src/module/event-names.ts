@@ -26,6 +26,7 @@ const EVENTS = Object.keys({
   'execution.released': true,
   'execution.unrecorded': true,
   'execution.progress': true,
+  'execution.log': true,
   'audit.repaired': true,
   'scheduler.state': true,
   'scheduler.failure': true,

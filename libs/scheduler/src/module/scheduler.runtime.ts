@@ -148,8 +148,8 @@ export class SchedulerRuntime {
     this.#engine?.wake();
   }
 
-  cancel(executionId: string): void {
-    this.#engine?.cancel(executionId);
+  cancel(executionId: string, reason: string | null): void {
+    this.#engine?.cancel(executionId, reason);
   }
 
   /** A job was added for a handler that this process does not have: on purpose, or by a slip. Told once. */

@@ -121,8 +121,8 @@ export interface Peek {
   now: Date;
   /** When the next job or pending execution that this node can run is due; null: nothing in sight. */
   nextAt: Date | null;
-  /** Ids of what the incarnation that asks runs and has been asked to stop. */
-  stopping: readonly string[];
+  /** What the incarnation that asks runs and has been asked to stop, and why. */
+  stopping: readonly { executionId: string; reason: string | null }[];
   /** null: the cluster is not paused. */
   pause: ClusterPause | null;
   /** As in `PassSnapshot`. */

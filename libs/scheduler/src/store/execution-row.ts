@@ -18,6 +18,9 @@ export const NODE_LOST: ErrorRecord = {
   message: 'The lease of the node that ran this attempt was over and its beat stood still.',
 };
 
+/** Why a run is not offered again. */
+export const JOB_REMOVED = 'its job was removed';
+
 /** Why a run is abandoned whose job does not want it to run again. */
 export const ABANDONED_REASON = "its node died while it ran (onNodeLoss: 'abandon')";
 

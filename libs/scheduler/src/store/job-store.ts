@@ -13,6 +13,7 @@ import type { JobExecutionEntity, ErrorRecord, ExecutionStatus, ProgressRecord }
 import type { ExecutionFilter, ExecutionWithAttempts, JobFilter, Page } from './job-queries.js';
 import type { ActiveExecutions, LiveNode } from './job-surroundings.js';
 import type { JobEntity } from './job.entity.js';
+import type { LogLines } from './log-lines.js';
 
 export type { AuditReport, Finding, FindingKind, Repaired } from './audit-finding.js';
 
@@ -20,6 +21,7 @@ export type * from './declared-job.js';
 export type * from './decisions.js';
 export type * from './job-queries.js';
 export type { ActiveExecutions, LiveNode } from './job-surroundings.js';
+export type { LogLines } from './log-lines.js';
 
 /** What a caller's transaction must be able to do; TypeORM's `EntityManager` fits. */
 export interface TransactionHandle {
@@ -46,13 +48,26 @@ export interface OutcomeRecord {
   /** JSON text, already bounded. */
   result: string | null;
   progress: ProgressRecord | null;
+  /** What was logged and may not be written yet; null: nothing. */
+  logs: LogLines | null;
   durationMs: number;
+}
+/** What an execution says of itself while it runs. */
+export interface ProgressUpdate {
+  executionId: string;
+  leaseEpoch: number;
+  /** null: as it was. */
+  progress: ProgressRecord | null;
+  /** null: nothing is new. */
+  logs: LogLines | null;
 }
 export type OutcomeVerdict =
   /** `status`: what it is now. A retry of what was asked to stop, or of a job that is gone, was written as `cancelled`. */
   | {
       kind: 'written';
       status: OutcomeRecord['status'];
+      /** Of what is cancelled: what the row says why. */
+      reason?: string | null;
       /** Its job, when this was one failure in a row too many: see `pause_after_failures`. */
       paused?: JobEntity;
     }
@@ -80,7 +95,13 @@ export interface Beat {
   /** false: this incarnation was judged dead, or its row is gone. */
   alive: boolean;
   /** What the database says this incarnation runs. */
-  mine: { executionId: string; leaseEpoch: number; cancelRequested: boolean }[];
+  mine: {
+    executionId: string;
+    leaseEpoch: number;
+    cancelRequested: boolean;
+    /** Why; null: nobody said, or it is not to stop. */
+    cancelReason: string | null;
+  }[];
   nodes: { incarnation: string; beat: string; leaseOver: boolean }[];
 }
 export interface Rescued {
@@ -172,10 +193,11 @@ export interface JobStore {
   ): Promise<{ execution: JobExecutionEntity; job: JobEntity | null }[]>;
   /** Idempotent: repeating a write whose answer was lost says `written`. One verdict for each outcome, in order. */
   complete(outcomes: readonly OutcomeRecord[]): Promise<OutcomeVerdict[]>;
-  /** Only for executions that are still running under that epoch. */
-  saveProgress(
-    progress: readonly { executionId: string; leaseEpoch: number; progress: ProgressRecord }[],
-  ): Promise<void>;
+  /**
+   * Only for executions that are still running under that epoch. Repeatable. Resolves with the ids of those whose row
+   * somebody else has at this moment: tell them again later.
+   */
+  saveProgress(updates: readonly ProgressUpdate[]): Promise<readonly string[]>;
 
   /** Writes the node's row, or renews it. */
   registerNode(node: NodeRegistration): Promise<void>;

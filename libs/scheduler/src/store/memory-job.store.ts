@@ -15,12 +15,12 @@ import type {
   OutcomeRecord,
   PassRequest,
   PlanJobs,
+  ProgressUpdate,
   PassSnapshot,
   PauseNote,
   Decisions,
   StoreCall,
 } from './job-store.js';
-import type { ProgressRecord } from './job-execution.entity.js';
 import * as audits from './memory-audit.js';
 import { MemoryData } from './memory-data.js';
 import * as jobs from './memory-jobs.js';
@@ -101,8 +101,9 @@ export class MemoryJobStore implements JobStore {
     return this.#write((data, now) => records.map((outcome) => outcomes.completeOne(data, outcome, now)));
   }
 
-  async saveProgress(progress: readonly { executionId: string; leaseEpoch: number; progress: ProgressRecord }[]) {
-    this.#write((data) => progress.forEach((entry) => outcomes.saveProgress(data, entry)));
+  async saveProgress(updates: readonly ProgressUpdate[]) {
+    this.#write((data) => updates.forEach((update) => outcomes.saveProgress(data, update)));
+    return [];
   }
 
   async registerNode(node: NodeRegistration) {

@@ -28,6 +28,7 @@ export function beat(data: MemoryData, incarnation: string, leaseMs: number, now
       executionId: row.id,
       leaseEpoch: row.leaseEpoch,
       cancelRequested: row.cancelRequestedAt !== null,
+      cancelReason: row.cancelRequestedAt === null ? null : row.reason,
     })),
     nodes: data.nodes.all().map((node) => ({
       incarnation: node.incarnation,

@@ -1,32 +1,42 @@
-import { NODE_LOST } from './execution-row.js';
+import { JOB_REMOVED, NODE_LOST } from './execution-row.js';
 import { failuresInARow, isFailure, pausedBecause, PAUSED_BY } from './failures.js';
-import type { ErrorRecord, ProgressRecord } from './job-execution.entity.js';
-import type { OutcomeRecord, OutcomeVerdict } from './job-store.js';
+import type { ErrorRecord } from './job-execution.entity.js';
+import type { OutcomeRecord, OutcomeVerdict, ProgressUpdate } from './job-store.js';
+import { MOST_LOG_LINES, type LogLines } from './log-lines.js';
 import type { ExecutionRow, JobRow, MemoryData } from './memory-data.js';
 
 export function completeOne(data: MemoryData, outcome: OutcomeRecord, now: Date): OutcomeVerdict {
   const row = data.execution(outcome.executionId);
   if (!row || !isRunningUnder(row, outcome.leaseEpoch)) {
     const before = row ? writtenBefore(data, row, outcome.leaseEpoch) : null;
-    return before ? { kind: 'written', status: before } : { kind: 'fenced' };
+    return row && before ? written(before, row) : { kind: 'fenced' };
   }
   const status = fateOf(data, row, outcome);
   const attempt = outcome.spendsAttempt ? row.attempt : row.attempt - 1;
   if (status === 'pending') keepAttempt(data, row, outcome.error, now);
-  const written = data.putExecution({
+  const after = data.putExecution({
     ...(status === 'pending' ? offered(row, outcome, now) : ended(row, status, outcome, now)),
     attempt,
+    logs: withLines(row, outcome.logs).slice(-MOST_LOG_LINES),
   });
-  const paused = countFailures(data, written, now);
-  return { kind: 'written', status, ...(paused && { paused }) };
+  const paused = countFailures(data, after, now);
+  return { ...written(status, after), ...(paused && { paused }) };
 }
 
-export function saveProgress(
-  data: MemoryData,
-  entry: { executionId: string; leaseEpoch: number; progress: ProgressRecord },
-): void {
-  const row = data.execution(entry.executionId);
-  if (row && isRunningUnder(row, entry.leaseEpoch)) data.putExecution({ ...row, progress: entry.progress });
+function written(status: OutcomeRecord['status'], { reason }: ExecutionRow): OutcomeVerdict {
+  return { kind: 'written', status, ...(status === 'cancelled' ? { reason } : {}) };
+}
+
+export function saveProgress(data: MemoryData, { executionId, leaseEpoch, progress, logs }: ProgressUpdate): void {
+  const row = data.execution(executionId);
+  if (!row || !isRunningUnder(row, leaseEpoch)) return;
+  const isInPlace = logs !== null && row.logs.length >= logs.from && row.logs.length <= logs.from + logs.lines.length;
+  const lines = isInPlace ? withLines(row, logs) : row.logs;
+  data.putExecution({ ...row, progress: progress ?? row.progress, logs: lines });
+}
+
+function withLines({ logs: before }: ExecutionRow, logs: LogLines | null): string[] {
+  return logs === null ? before : [...before.slice(0, logs.from), ...logs.lines];
 }
 
 /** What waits ends before it has run. */
@@ -85,12 +95,17 @@ function ended(row: ExecutionRow, status: OutcomeRecord['status'], outcome: Outc
     owner: null,
     finishedAt: now,
     durationMs: Math.round(outcome.durationMs),
-    // Why a person cancelled it was written when they did.
-    reason: outcome.reason ?? (status === 'cancelled' ? row.reason : null),
+    reason: status === 'cancelled' ? cancelReason(row, outcome) : outcome.reason,
     error: outcome.error,
     result: outcome.result === null ? null : (JSON.parse(outcome.result) as unknown),
     progress: outcome.progress ?? row.progress,
   };
+}
+
+/** Why a person cancelled it was written when they did. */
+function cancelReason(row: ExecutionRow, outcome: OutcomeRecord): string | null {
+  if (row.cancelRequestedAt !== null) return row.reason ?? outcome.reason;
+  return outcome.status === 'pending' ? JOB_REMOVED : (outcome.reason ?? row.reason);
 }
 
 /** Counts what failed for good, in a row; the job, when that pauses it. */

@@ -29,7 +29,8 @@ export function peekAt(data: MemoryData, { capabilities, blocked, incarnation }:
   const times = [...wakes, ...pending.map((row) => row.availableAt)].map((at) => at.getTime());
   const next = times.reduce((least, at) => Math.min(least, at), Infinity);
   const mine = incarnation === undefined ? [] : data.ownedBy(incarnation);
-  const stopping = mine.filter((row) => row.cancelRequestedAt !== null).map(({ id }) => id);
+  const asked = mine.filter((row) => row.cancelRequestedAt !== null);
+  const stopping = asked.map(({ id, reason }) => ({ executionId: id, reason }));
   const nextAt = next === Infinity ? null : new Date(next);
   return { now, nextAt, stopping, ...data.pauses };
 }

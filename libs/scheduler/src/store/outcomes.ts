@@ -66,6 +66,7 @@ function bare(outcome: OutcomeRecord, error: unknown): OutcomeRecord {
     error: outcome.error && { name, message: `${storable(outcome.error.message)} (${note})` },
     result: outcome.result === null ? null : JSON.stringify({ note }),
     progress: null,
+    logs: null,
   };
   bareOutcomes.add(stripped);
   return stripped;
@@ -90,6 +91,10 @@ function tellPaused(
   return verdicts;
 }
 
+function written(status: OutcomeRecord['status'], reason: string | null): OutcomeVerdict {
+  return { kind: 'written', status, ...(status === 'cancelled' ? { reason } : {}) };
+}
+
 async function verdictsOn(
   query: Query,
   tables: Tables,
@@ -97,13 +102,13 @@ async function verdictsOn(
   done: readonly WrittenOutcome[],
 ): Promise<OutcomeVerdict[]> {
   const found = new Map<number, OutcomeVerdict>();
-  for (const { index, status } of done) found.set(index, { kind: 'written', status });
+  for (const { index, status, reason } of done) found.set(index, written(status, reason));
   const rest = outcomes.flatMap((outcome, index) => (found.has(index) ? [] : [{ outcome, index }]));
   const asked = rest.map(({ outcome }) => outcome);
   const answers = asked.length > 0 ? await writtenBefore(query, tables, asked) : [];
   for (const [place, { index }] of rest.entries()) {
-    const status = answers[place];
-    if (status) found.set(index, status === 'running' ? { kind: 'busy' } : { kind: 'written', status });
+    const { status = null, reason = null } = answers[place] ?? {};
+    if (status !== null) found.set(index, status === 'running' ? { kind: 'busy' } : written(status, reason));
   }
   return outcomes.map((_, index) => found.get(index) ?? { kind: 'fenced' });
 }

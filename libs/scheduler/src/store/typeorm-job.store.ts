@@ -24,6 +24,7 @@ import type {
   PassRequest,
   PlanJobs,
   PauseNote,
+  ProgressUpdate,
   StoreCall,
 } from './job-store.js';
 import { JobEntity } from './job.entity.js';
@@ -111,8 +112,8 @@ export class TypeOrmJobStore implements JobStore {
     return await this.#outcomes.write(outcomes);
   }
 
-  async saveProgress(progress: Parameters<JobStore['saveProgress']>[0]) {
-    await saveProgress(this.#keeper, this.#tables, progress);
+  async saveProgress(updates: readonly ProgressUpdate[]) {
+    return await saveProgress(this.#keeper, this.#tables, updates);
   }
 
   async registerNode(node: NodeRegistration) {

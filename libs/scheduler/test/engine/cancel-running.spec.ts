@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
+
 import { ManualClock } from 'nestjs-vigil-testing';
 import { describe, expect, it } from 'vitest';
 
-import type { JobContext } from '../../src/engine/job-context.js';
+import type { JobAbortedError, JobContext } from '../../src/engine/job-context.js';
 import { MemoryJobStore } from '../../src/store/memory-job.store.js';
 import { FaultyStore } from './faulty-store.js';
 import { aNode, ledger, type JobSpec, type TestEngine } from './support.js';
@@ -9,15 +11,20 @@ import { aNode, ledger, type JobSpec, type TestEngine } from './support.js';
 const SECOND = 1_000;
 
 /** Runs until it is asked to stop, and then as long as it likes. */
-function obedient(clock: ManualClock, stopsAfterMs = 0): { run: JobSpec['run']; aborted: number[] } {
+function obedient(
+  clock: ManualClock,
+  stopsAfterMs = 0,
+): { run: JobSpec['run']; aborted: number[]; reasons: JobAbortedError[] } {
   const aborted: number[] = [];
+  const reasons: JobAbortedError[] = [];
   const run = async ({ signal, scheduledAt }: JobContext<unknown>): Promise<void> => {
     await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
     aborted.push(scheduledAt.getUTCSeconds());
+    reasons.push(signal.reason as JobAbortedError);
     if (stopsAfterMs > 0) await clock.sleep(stopsAfterMs);
     throw signal.reason as Error;
   };
-  return { run, aborted };
+  return { run, aborted, reasons };
 }
 
 function aCluster(): { clock: ManualClock; store: MemoryJobStore } {
@@ -109,7 +116,7 @@ describe('With cancel-running', () => {
 
 it('A person’s cancel is heard on another node without waiting for its beat', async () => {
   const { clock, store } = aCluster();
-  const { run, aborted } = obedient(clock);
+  const { run, aborted, reasons } = obedient(clock);
   const node = aNode([{ every: '1h', run }], { clock, store, concurrency: { default: 1 } });
   await node.engine.start();
   // a moment after a beat, which is every 15 seconds
@@ -118,5 +125,31 @@ it('A person’s cancel is heard on another node without waiting for its beat', 
   await store.cancelExecution(running!.execution.id, 'not needed');
   await clock.advance(200);
   expect(aborted).toEqual([0]);
+  expect(reasons).toMatchObject([
+    { cause: 'cancelled', reason: 'not needed', message: 'The run was cancelled: not needed' },
+  ]);
   expect(await ledger(node)).toMatchObject([{ status: 'cancelled' }]);
+  const { execution } = await node.events.waitFor('execution.cancelled');
+  expect(execution).toMatchObject({ status: 'cancelled', reason: 'not needed' });
+});
+
+it('A run that was cancelled and ignores it holds its slot and its job until the grace is over', async () => {
+  const { clock, store } = aCluster();
+  const jobs: JobSpec[] = [
+    { every: '1h', overlap: 'queue-one', run: () => new Promise(() => {}) },
+    { id: 'other', every: '1h', priority: -1, run: () => {} },
+  ];
+  const node = aNode(jobs, { clock, store, concurrency: { default: 1 } });
+  const idle = aNode(jobs, { clock, store, nodeName: 'idle', runJobs: false });
+  for (const each of [node, idle]) await each.engine.start();
+  await clock.advance(3_600 * SECOND);
+  const [running] = (await store.getExecutions({ status: 'running' })).items;
+  await store.addManualExecution('job', { id: randomUUID(), data: null, reason: null });
+  await store.cancelExecution(running!.execution.id, 'not needed');
+  await clock.advance(4_900);
+  const seen = async (): Promise<string[]> =>
+    (await store.getExecutions({})).items.map(({ execution: { jobId, status } }) => `${jobId} ${status}`).sort();
+  expect(await seen()).toEqual(['job pending', 'job running']);
+  await clock.advance(1_600);
+  expect(await seen()).toEqual(expect.arrayContaining(['job cancelled', 'job running']));
 });

@@ -150,8 +150,9 @@ describe('A run on one replica', () => {
     const { full, execution, aborted } = await atWork({ overlap: 'skip' });
     const elsewhere: TypeOrmJobStore = await cleanup.openStore(schema);
     await elsewhere.cancelExecution(execution.id, 'not needed');
-    expect(await aborted).toMatchObject({ cause: 'cancelled' });
-    await full.events.waitFor('execution.cancelled');
+    expect(await aborted).toMatchObject({ cause: 'cancelled', reason: 'not needed' });
+    const told = await full.events.waitFor('execution.cancelled');
+    expect(told.execution).toMatchObject({ status: 'cancelled', reason: 'not needed' });
     const row = (await elsewhere.getExecution(execution.id))!.execution;
     expect(row).toMatchObject({ status: 'cancelled', reason: 'not needed' });
   });

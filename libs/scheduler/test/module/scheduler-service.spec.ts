@@ -103,10 +103,12 @@ describe('cancelExecution', () => {
     await scheduler.addJob({ handler: 'long' });
     await started.promise;
     const { execution } = await events.waitFor('execution.started');
-    await scheduler.cancelExecution(execution.id);
+    await scheduler.cancelExecution(execution.id, { reason: 'not today', by: 'anna' });
 
-    expect(await aborted.promise).toEqual(new JobAbortedError('cancelled'));
-    await events.waitFor('execution.cancelled');
+    const reason = 'not today (by anna)';
+    expect(await aborted.promise).toEqual(new JobAbortedError('cancelled', reason));
+    expect(await aborted.promise).toMatchObject({ message: `The run was cancelled: ${reason}`, reason });
+    expect(await events.waitFor('execution.cancelled')).toMatchObject({ execution: { status: 'cancelled', reason } });
   });
 
   it('rejects for an execution there is not, whatever its id looks like', async () => {

@@ -127,6 +127,7 @@ export function outcomeOf(execution: JobExecutionEntity, overrides: Partial<Outc
     error: null,
     result: null,
     progress: null,
+    logs: null,
     durationMs: 12,
     ...overrides,
   };

@@ -69,7 +69,8 @@ describe('a row that somebody else has locked', () => {
     const [locked, free] = await two();
     await lockExecution(locked.id);
     const progress = { fraction: 0.5, message: null };
-    await store.saveProgress([locked, free].map(({ id, leaseEpoch }) => ({ executionId: id, leaseEpoch, progress })));
+    const updates = [locked, free].map(({ id, leaseEpoch }) => ({ executionId: id, leaseEpoch, progress, logs: null }));
+    expect(await store.saveProgress(updates)).toEqual([locked.id]);
     expect(await executionOf(store, free.id)).toMatchObject({ progress });
   });
 
@@ -131,8 +132,8 @@ it('progress that cannot be stored is dropped, and the others are saved', async 
   const { execution } = await running(store);
   const entry = { executionId: execution.id, leaseEpoch: execution.leaseEpoch };
   await store.saveProgress([
-    { executionId: 'no uuid', leaseEpoch: 1, progress: { fraction: 0.1, message: null } },
-    { ...entry, progress: { fraction: 0.5, message: null } },
+    { executionId: 'no uuid', leaseEpoch: 1, progress: { fraction: 0.1, message: null }, logs: null },
+    { ...entry, progress: { fraction: 0.5, message: null }, logs: null },
   ]);
   expect(await executionOf(store, execution.id)).toMatchObject({ progress: { fraction: 0.5 } });
 });

@@ -56,8 +56,8 @@ export class LeaseRenewer implements Service {
     this.#renewedMs = sentMs;
     if (!beat.alive) return session.startAnew(incarnation);
     dispatcher.abortOthers(beat.mine, sentMs);
-    for (const { executionId, cancelRequested } of beat.mine) {
-      if (cancelRequested) dispatcher.abort(executionId, 'cancelled');
+    for (const { executionId, cancelRequested, cancelReason } of beat.mine) {
+      if (cancelRequested) dispatcher.cancel(executionId, cancelReason);
     }
     await onBeat(beat);
   }

@@ -69,8 +69,10 @@ export async function cancelExecution(runtime: SchedulerRuntime, id: string, opt
   const { manager } = options;
   const store = await runtime.store();
   if (!isUuid(id)) throw new ExecutionNotFoundError(id);
-  await store.cancelExecution(id, noteOf(options) ?? 'cancelExecution was called', { manager });
-  if (manager === undefined) runtime.cancel(id);
+  const reason = noteOf(options) ?? 'cancelExecution was called';
+  const row = await store.cancelExecution(id, reason, { manager });
+  // the first request counts
+  if (manager === undefined && row.cancelRequestedAt !== null) runtime.cancel(id, row.reason);
 }
 
 function noteOf({ reason, by }: CallOptions): string | null {

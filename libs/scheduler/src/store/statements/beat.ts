@@ -15,8 +15,10 @@ export async function beat(
        UPDATE ${node} SET beat = beat + 1, lease_until = clock_timestamp() + $2 * interval '1 ms'
        WHERE incarnation = $1 RETURNING incarnation, beat)
      SELECT ${instant(`date_trunc('milliseconds', clock_timestamp())`)} AS now, (SELECT count(*) FROM me) AS alive,
-       (SELECT json_agg(json_build_array(id, lease_epoch, cancel_requested_at IS NOT NULL)) FROM ${execution}
-        WHERE owner = $1)::text AS mine,
+       (SELECT json_agg(json_build_object('executionId', id, 'leaseEpoch', lease_epoch,
+          'cancelRequested', cancel_requested_at IS NOT NULL,
+          'cancelReason', CASE WHEN cancel_requested_at IS NOT NULL THEN reason END))
+        FROM ${execution} WHERE owner = $1)::text AS mine,
        (SELECT json_agg(json_build_array(n.incarnation, coalesce(me.beat, n.beat)::text,
           me.incarnation IS NULL AND n.lease_until < now()))
         FROM ${node} n LEFT JOIN me ON me.incarnation = n.incarnation)::text AS nodes`,
@@ -26,11 +28,7 @@ export async function beat(
   return {
     now: decodeInstant(row.now),
     alive: Number(row.alive) > 0,
-    mine: list<[string, number, boolean]>(row.mine).map(([executionId, leaseEpoch, cancelRequested]) => ({
-      executionId,
-      leaseEpoch,
-      cancelRequested,
-    })),
+    mine: list<Beat['mine'][number]>(row.mine),
     nodes: list<[string, string, boolean]>(row.nodes).map(([id, seen, leaseOver]) => ({
       incarnation: id,
       beat: seen,

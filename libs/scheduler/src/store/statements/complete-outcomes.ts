@@ -1,7 +1,8 @@
-import { decodeBoolean } from '../entity-rows.js';
-import { NODE_LOST } from '../execution-row.js';
+import { asText, decodeBoolean } from '../entity-rows.js';
+import { JOB_REMOVED, NODE_LOST } from '../execution-row.js';
 import type { OutcomeRecord } from '../job-store.js';
 import type { Query } from '../lease.js';
+import { logsJson, MOST_LOG_LINES } from '../log-lines.js';
 import type { Tables } from '../tables.js';
 
 export interface WrittenOutcome {
@@ -9,6 +10,8 @@ export interface WrittenOutcome {
   index: number;
   jobUid: string;
   status: OutcomeRecord['status'];
+  /** What the row says now. */
+  reason: string | null;
   /** It has to be counted for its job. */
   isUncounted: boolean;
 }
@@ -35,11 +38,14 @@ export async function completeOutcomes(
     outcomes.map((outcome) => outcome.result),
     outcomes.map((outcome) => json(outcome.progress)),
     outcomes.map((outcome) => Math.round(outcome.durationMs)),
+    outcomes.map((outcome) => outcome.logs?.from ?? null),
+    outcomes.map((outcome) => logsJson(outcome.logs)),
   ]);
   return rows.map((row) => ({
     index: Number(row.n),
     jobUid: String(row.job_uid),
     status: row.status as OutcomeRecord['status'],
+    reason: row.reason === null ? null : asText(row.reason),
     isUncounted: decodeBoolean(row.uncounted),
   }));
 }
@@ -52,8 +58,8 @@ function completeStatement({ execution, attempt, job }: Tables): string {
     OR EXISTS (SELECT 1 FROM ${execution} u WHERE u.job_uid = e.job_uid AND u.uncounted)
     OR EXISTS (SELECT 1 FROM v f WHERE f.status IN ('failed', 'timed-out')))`;
   return `WITH v AS (SELECT * FROM unnest($1::int[], $2::uuid[], $3::int[], $4::text[], $5::float8[], $6::boolean[],
-      $7::text[], $8::text[], $9::text[], $10::text[], $11::int[])
-      v(n, id, epoch, status, delay_ms, spends, reason, error, result, progress, duration_ms)
+      $7::text[], $8::text[], $9::text[], $10::text[], $11::int[], $12::int[], $13::text[])
+      v(n, id, epoch, status, delay_ms, spends, reason, error, result, progress, duration_ms, logs_from, logs)
     ), free AS (
       SELECT v.*, e.id AS execution_id FROM v JOIN ${execution} e ON e.id = v.id
       WHERE e.lease_epoch = v.epoch AND e.status = 'running' FOR NO KEY UPDATE OF e SKIP LOCKED
@@ -62,18 +68,28 @@ function completeStatement({ execution, attempt, job }: Tables): string {
         attempt = e.attempt - CASE WHEN v.spends THEN 0 ELSE 1 END,
         finished_at = CASE WHEN ${becomes} <> 'pending' THEN now() END,
         available_at = CASE WHEN v.status = 'pending' THEN now() + v.delay_ms * interval '1 ms' ELSE e.available_at END,
-        reason = CASE WHEN ${becomes} = 'cancelled' THEN coalesce(v.reason, e.reason) ELSE v.reason END,
+        reason = CASE WHEN ${becomes} <> 'cancelled' THEN v.reason
+          WHEN e.cancel_requested_at IS NOT NULL THEN coalesce(e.reason, v.reason)
+          WHEN v.status = 'pending' THEN '${JOB_REMOVED}' ELSE coalesce(v.reason, e.reason) END,
         error = v.error::jsonb, result = v.result::jsonb, progress = coalesce(v.progress::jsonb, e.progress),
         duration_ms = CASE WHEN ${becomes} = 'pending' THEN e.duration_ms ELSE v.duration_ms END,
+        logs = CASE WHEN v.logs IS NULL THEN e.logs
+          ELSE (e.logs[1:v.logs_from] || ARRAY(SELECT jsonb_array_elements_text(v.logs::jsonb)))
+            [greatest(1, v.logs_from + jsonb_array_length(v.logs::jsonb) - ${MOST_LOG_LINES} + 1):] END,
         uncounted = v.status IN ('failed', 'timed-out') OR v.status = 'succeeded' AND ${endsFailures}
       FROM free v WHERE e.id = v.execution_id AND e.lease_epoch = v.epoch AND e.status = 'running'
-      RETURNING v.n, e.id, e.job_uid, e.lease_epoch, e.status, e.uncounted, e.node_name, e.claimed_at, e.error,
+      RETURNING v.n, e.id, e.job_uid, e.lease_epoch, e.status, e.reason, e.uncounted, e.node_name, e.claimed_at, e.error,
         e.attempt + CASE WHEN v.spends THEN 0 ELSE 1 END AS attempt
     ), kept AS (
       INSERT INTO ${attempt} (execution_id, lease_epoch, attempt, node_name, started_at, finished_at, error)
       SELECT id, lease_epoch, attempt, node_name, coalesce(claimed_at, now()), now(), error FROM done
       WHERE status = 'pending' ON CONFLICT DO NOTHING
-    ) SELECT n, job_uid, status, uncounted FROM done`;
+    ) SELECT n, job_uid, status, reason, uncounted FROM done`;
+}
+
+export interface WrittenBefore {
+  status: OutcomeRecord['status'] | 'running' | null;
+  reason: string | null;
 }
 
 /**
@@ -85,16 +101,19 @@ export async function writtenBefore(
   query: Query,
   { execution, attempt }: Tables,
   outcomes: readonly OutcomeRecord[],
-): Promise<(OutcomeRecord['status'] | 'running' | null)[]> {
+): Promise<WrittenBefore[]> {
   const { rows } = await query(
     `SELECT CASE WHEN EXISTS (SELECT 1 FROM ${attempt} a WHERE a.execution_id = v.id AND a.lease_epoch = v.epoch
            AND a.error ->> 'name' IS DISTINCT FROM '${NODE_LOST.name}') THEN 'pending'
-         WHEN e.lease_epoch = v.epoch THEN e.status END AS status
+         WHEN e.lease_epoch = v.epoch THEN e.status END AS status, e.reason
      FROM unnest($1::uuid[], $2::int[]) WITH ORDINALITY v(id, epoch, n)
      LEFT JOIN ${execution} e ON e.id = v.id ORDER BY v.n`,
     [outcomes.map((outcome) => outcome.executionId), outcomes.map((outcome) => outcome.leaseEpoch)],
   );
-  return rows.map((row) => row.status as OutcomeRecord['status'] | 'running' | null);
+  return rows.map((row) => ({
+    status: row.status as WrittenBefore['status'],
+    reason: row.reason === null ? null : asText(row.reason),
+  }));
 }
 
 function json(value: unknown): string | null {

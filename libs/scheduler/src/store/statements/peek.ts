@@ -21,8 +21,8 @@ export async function peek(
     `WITH RECURSIVE ${backfilledJobs(tables)}
      SELECT ${instant(`date_trunc('milliseconds', now())`)} AS now,
        ${instant('least(due.at, waiting.at, backfill.at)')} AS next_at,
-       (SELECT json_agg(e.id) FROM ${tables.execution} e WHERE e.owner = $3 AND e.cancel_requested_at IS NOT NULL)::text
-         AS stopping,
+       (SELECT json_agg(json_build_object('executionId', e.id, 'reason', e.reason)) FROM ${tables.execution} e
+         WHERE e.owner = $3 AND e.cancel_requested_at IS NOT NULL)::text AS stopping,
        ${pauseAsJson(tables)} AS pause, ${missedUntil(tables)} AS missed_until
      FROM (SELECT min(j.wake_at) AS at FROM unnest($1::text[]) c(capability) CROSS JOIN LATERAL (
              SELECT wake_at FROM ${tables.job} WHERE state = 'active' AND capability = c.capability AND wake_at IS NOT NULL
@@ -40,7 +40,7 @@ export async function peek(
   return {
     now: decodeInstant(now),
     nextAt: nextAt === null ? null : decodeInstant(nextAt),
-    stopping: typeof stopping === 'string' ? (JSON.parse(stopping) as string[]) : [],
+    stopping: typeof stopping === 'string' ? (JSON.parse(stopping) as Peek['stopping']) : [],
     pause: decodePause(pause),
     missedUntil: decodeMissedUntil(until),
   };

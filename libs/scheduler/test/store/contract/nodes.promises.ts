@@ -59,13 +59,16 @@ export function nodePromises(fixture: Fixture): void {
       expect(await nodeSeen(node.incarnation)).toMatchObject({ leaseOver: false });
     });
 
-    it('is told what it runs, and what of it shall stop', async () => {
+    it('is told what it runs, and what of it shall stop, and why', async () => {
       const { store } = fixture;
       const { node, execution } = await running(store);
-      const mine = { executionId: execution.id, leaseEpoch: 1, cancelRequested: false };
+      const mine = { executionId: execution.id, leaseEpoch: 1, cancelRequested: false, cancelReason: null };
       expect((await store.beat(node.incarnation, HOUR)).mine).toEqual([mine]);
-      await store.cancelExecution(execution.id, null);
-      expect((await store.beat(node.incarnation, HOUR)).mine).toEqual([{ ...mine, cancelRequested: true }]);
+      await store.cancelExecution(execution.id, 'not needed');
+      const asked = { ...mine, cancelRequested: true, cancelReason: 'not needed' };
+      expect((await store.beat(node.incarnation, HOUR)).mine).toEqual([asked]);
+      const stopping = [{ executionId: execution.id, reason: 'not needed' }];
+      expect((await store.peek([], [], node.incarnation)).stopping).toEqual(stopping);
       expect((await store.beat((await registered(store)).incarnation, HOUR)).mine).toEqual([]);
     });
 

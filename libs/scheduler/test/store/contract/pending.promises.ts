@@ -206,8 +206,13 @@ export function pendingPromises(fixture: Fixture): void {
     );
     const { mine } = await store.beat(node.incarnation, 60 * SECOND);
     expect(mine).toHaveLength(2);
-    expect(mine).toContainEqual({ executionId: execution.id, leaseEpoch: 1, cancelRequested: true });
-    expect(mine).toContainEqual({ executionId: other.id, leaseEpoch: 1, cancelRequested: false });
+    expect(mine).toContainEqual({
+      executionId: execution.id,
+      leaseEpoch: 1,
+      cancelRequested: true,
+      cancelReason: 'newer',
+    });
+    expect(mine).toContainEqual({ executionId: other.id, leaseEpoch: 1, cancelRequested: false, cancelReason: null });
     expect(await executionOf(store, execution.id)).toMatchObject({ status: 'running', cancelRequestedAt: now });
   });
 }

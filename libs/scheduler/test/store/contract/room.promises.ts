@@ -35,7 +35,8 @@ async function runs(fixture: Fixture, node: NodeRegistration, job: JobEntity, co
 async function makingRoom(store: JobStore, node: NodeRegistration, job: JobEntity, active: number) {
   const cancels = [{ uid: job.uid, active, reason: 'a newer one' }];
   const result = await store.pass(aPass(node), () => decisions({ advances: [advanceOf(job, { runs: 0 })], cancels }));
-  return { ...result, stopping: (await store.peek([], [], node.incarnation)).stopping };
+  const { stopping } = await store.peek([], [], node.incarnation);
+  return { ...result, stopping: stopping.map(({ executionId }) => executionId) };
 }
 
 /** What a pass does for a fire that takes the place of others. */
