@@ -166,15 +166,15 @@ export const dangers06to10 = [
       {
         what: 'what is due of one capability comes before all of another',
         file: statement('lock-jobs'),
-        edits: [['ORDER BY f.wake_at', 'ORDER BY c.capability']],
+        edits: [
+          ["ORDER BY ${urgentSinceSql('d.wake_at', 'd.priority')}, d.wake_at LIMIT", 'ORDER BY d.capability LIMIT'],
+        ],
         ...contract('pass', 'at what is due longest, however much is due of another capability'),
       },
       {
         what: 'what waits of one capability comes before all of another',
         file: statement('lock-jobs'),
-        edits: [
-          ['GROUP BY w.job_uid ORDER BY min(w.available_at)', 'GROUP BY w.job_uid ORDER BY min(w.available_at) DESC'],
-        ],
+        edits: [['GROUP BY job_uid ORDER BY min(since)', 'GROUP BY job_uid ORDER BY min(since) DESC']],
         ...contract('pending', 'is offered first where it waits longest, however much waits of another capability'),
       },
       {
@@ -192,7 +192,10 @@ export const dangers06to10 = [
       {
         what: 'a pass takes what this node cannot run',
         file: statement('lock-jobs'),
-        edits: [['AND d.capability = c.capability', '']],
+        edits: [
+          ['AND d.capability = l.capability AND', 'AND'],
+          ['AND d.capability = ANY($1::text[])', ''],
+        ],
         ...contract('pass', 'not at a job that is'),
       },
       {

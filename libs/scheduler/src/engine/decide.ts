@@ -9,6 +9,7 @@ import type {
   PendingExecution,
 } from '../store/job-store.js';
 import type { JobEntity } from '../store/job.entity.js';
+import { urgentSince } from '../store/urgency.js';
 import { wakeAfterJitter } from '../triggers/jitter.js';
 import { nextFire } from '../triggers/misfire.js';
 import type { Trigger } from '../triggers/trigger.js';
@@ -60,8 +61,17 @@ export function decide({ now, missedUntil = null, jobs }: PassSnapshot, context:
   };
 }
 
+/** Who waits longest goes first, and a priority is a head start: what is urgent overtakes, and age wins in the end. */
 function byUrgency(a: JobSnapshot, b: JobSnapshot): number {
-  return b.job.priority - a.job.priority || (a.job.wakeAt?.getTime() ?? 0) - (b.job.wakeAt?.getTime() ?? 0);
+  const [first, second] = [waitsSince(a), waitsSince(b)];
+  return first === second ? b.job.priority - a.job.priority : first - second;
+}
+
+/** What a backfill submitted waits for nobody's place. */
+function waitsSince({ job, isDue, pending }: JobSnapshot): number {
+  const waiting = pending.filter((execution) => !isBackfill(execution)).map((each) => each.urgentSince.getTime());
+  const due = isDue && job.wakeAt !== null ? [urgentSince(job.wakeAt, job.priority).getTime()] : [];
+  return Math.min(Infinity, ...waiting, ...due);
 }
 
 interface JobDecision {

@@ -30,7 +30,12 @@ export interface JobPolicies {
 export interface JobSettings extends JobPolicies {
   description?: string;
   tags?: readonly string[];
-  /** Higher first. @default 0 */
+  /**
+   * What starts first when more is due than there are slots, on every node and for runs by hand, too: each level is worth
+   * a minute. Priority 5 goes before what has priority 0 and waits for less than five minutes more; what has waited longer
+   * goes before it, so that nothing waits for ever. A priority beyond 60 or -60 counts as that. Backfills come last.
+   * @default 0
+   */
   priority?: number;
   /**
    * After so many executions in a row that failed or timed out, all their attempts spent, the job is paused: for the whole

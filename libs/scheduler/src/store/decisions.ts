@@ -26,6 +26,8 @@ export interface PendingExecution {
   kind: ExecutionKind;
   /** Was claimed before and still counts as active: it needs no room. */
   isReoffered: boolean;
+  /** Since when it waits, with the head start of its priority; of what a backfill submitted, its instant. */
+  urgentSince: Date;
 }
 /** A job that this transaction has locked, and what is active of it now. */
 export interface JobSnapshot {
@@ -40,7 +42,7 @@ export interface JobSnapshot {
   /** Of those: made by the schedule. */
   queuedFires: number;
   /**
-   * Pending and available, at most `limit`: what was claimed before, then the others by priority and age, then what a
+   * Pending and available, at most `limit`: what was claimed before, then the others by `urgentSince`, then what a
    * backfill submitted, by its instants.
    */
   pending: readonly PendingExecution[];

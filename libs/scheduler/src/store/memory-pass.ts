@@ -11,6 +11,7 @@ import type {
 } from './job-store.js';
 import type { ExecutionRow, JobRow, MemoryData } from './memory-data.js';
 import { cancelPending } from './memory-outcomes.js';
+import { urgentSince } from './urgency.js';
 
 interface PeekRequest {
   capabilities: readonly string[];
@@ -62,20 +63,20 @@ export function runPass(
   return { now, recorded, claimed, cancelled, quarantined, paused: [], isHeardElsewhere };
 }
 
-/** The jobs that are due, soonest first, then the ones whose executions wait, then those that have only a backfill. */
+/** The jobs that are due, then the ones whose executions wait, both the most urgent first; then those that have only a backfill. */
 function lockedJobs(data: MemoryData, request: PassRequest, now: Date): { due: JobRow[]; others: JobRow[] } {
   if (data.pauses.pause !== null) return { due: [], others: [] };
   const due = data
     .jobs()
     .filter((job) => isDue(job, now) && request.capabilities.includes(job.capability))
     .filter(({ uid }) => !request.undecided.includes(uid))
-    .sort((a, b) => Number(a.wakeAt) - Number(b.wakeAt))
+    .sort((a, b) => +wakeSince(a) - +wakeSince(b))
     .slice(0, request.limit);
   const waiting = data
     .active()
     .filter((row) => isAvailable(data, row, now) && request.capabilities.includes(row.capability))
     .filter((row) => !request.blocked.includes(row.jobUid))
-    .sort((a, b) => lastIfBackfill(a, b) || a.availableAt.getTime() - b.availableAt.getTime())
+    .sort((a, b) => lastIfBackfill(a, b) || +sinceOf(a) - +sinceOf(b))
     .flatMap((row) => data.jobByUid(row.jobUid) ?? []);
   const others = [...new Set(waiting)].filter((job) => !due.includes(job)).slice(0, request.limit);
   return { due, others };
@@ -83,13 +84,18 @@ function lockedJobs(data: MemoryData, request: PassRequest, now: Date): { due: J
 
 function activeOf(data: MemoryData, job: JobRow, limit: number, now: Date): Omit<JobSnapshot, 'job' | 'isDue'> {
   const rows = data.active(job.uid);
-  const pending = rows.filter((row) => isAvailable(data, row, now)).sort(byPriorityThenAge);
+  const pending = rows.filter((row) => isAvailable(data, row, now)).sort(byUrgency);
   return {
     active: rows.filter((row) => row.status === 'running' || row.leaseEpoch > 0).length,
     stopping: rows.filter((row) => row.status === 'running' && row.cancelRequestedAt !== null).length,
     queued: rows.filter((row) => row.leaseEpoch === 0 && row.kind !== 'backfill').length,
     queuedFires: rows.filter((row) => row.leaseEpoch === 0 && row.kind === 'schedule').length,
-    pending: pending.slice(0, limit).map(({ id, kind, leaseEpoch }) => ({ id, kind, isReoffered: leaseEpoch > 0 })),
+    pending: pending.slice(0, limit).map((row) => ({
+      id: row.id,
+      kind: row.kind,
+      isReoffered: row.leaseEpoch > 0,
+      urgentSince: sinceOf(row),
+    })),
   };
 }
 
@@ -108,12 +114,19 @@ function isAvailable(data: MemoryData, row: ExecutionRow, now: Date): boolean {
   return row.availableAt <= now && isOffered(data, row);
 }
 
-function byPriorityThenAge(a: ExecutionRow, b: ExecutionRow): number {
+function wakeSince({ wakeAt, priority }: JobRow): Date {
+  return urgentSince(wakeAt ?? new Date(8.64e15), priority);
+}
+
+function sinceOf(row: ExecutionRow): Date {
+  return isBackfill(row) ? row.scheduledAt : urgentSince(row.availableAt, row.priority);
+}
+
+function byUrgency(a: ExecutionRow, b: ExecutionRow): number {
   return (
     Number(b.leaseEpoch > 0) - Number(a.leaseEpoch > 0) ||
     lastIfBackfill(a, b) ||
-    b.priority - a.priority ||
-    (isBackfill(a) ? 0 : a.availableAt.getTime() - b.availableAt.getTime()) ||
+    +sinceOf(a) - +sinceOf(b) ||
     a.scheduledAt.getTime() - b.scheduledAt.getTime()
   );
 }

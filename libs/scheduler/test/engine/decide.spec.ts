@@ -36,6 +36,7 @@ describe('Waiting executions', () => {
     id,
     kind: 'schedule',
     isReoffered,
+    urgentSince: after(0),
   });
 
   it.each<[string, Situation, string[]]>([
@@ -59,8 +60,10 @@ describe('Waiting executions', () => {
 });
 
 describe('What a backfill submitted', () => {
-  const [first, second] = ['b-1', 'b-2'].map((id) => ({ id, kind: 'backfill', isReoffered: false }) as const);
-  const byHand = { id: 'by-hand', kind: 'manual', isReoffered: false } as const;
+  const [first, second] = ['b-1', 'b-2'].map(
+    (id) => ({ id, kind: 'backfill', isReoffered: false, urgentSince: after(0) }) as const,
+  );
+  const byHand = { id: 'by-hand', kind: 'manual', isReoffered: false, urgentSince: after(0) } as const;
 
   it.each<[string, Situation, { claims: string[]; says?: string[] }]>([
     ['starts where there is room', { now: 0, pending: [first!, second!] }, { claims: ['b-1'] }],
@@ -153,8 +156,8 @@ describe('A job that cannot be decided', () => {
 
 it('A job whose handler this node does not have is left alone, what waits of it too', () => {
   const pending = [
-    { id: 'waiting', kind: 'schedule', isReoffered: true },
-    { id: 'backfilled', kind: 'backfill', isReoffered: false },
+    { id: 'waiting', kind: 'schedule', isReoffered: true, urgentSince: after(0) },
+    { id: 'backfilled', kind: 'backfill', isReoffered: false, urgentSince: after(0) },
   ] as const;
   const snapshot = { job: aRow('renamed'), isDue: true, ...NONE_ACTIVE, pending };
   const context = { canRun: () => false, triggerOf: () => every('1s'), slots: new Map([['default', 9]]) };

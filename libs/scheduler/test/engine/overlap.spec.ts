@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { decideOne, type Situation } from './deciding.js';
+import { after, decideOne, type Situation } from './deciding.js';
 
 describe('A fire beyond maxInstances', () => {
   it.each<[string, Situation, string[], number]>([
@@ -38,8 +38,8 @@ describe('A fire beyond maxInstances', () => {
 
 describe('With cancel-running the newest fire wins:', () => {
   const pending = [
-    { id: 'fire', kind: 'schedule', isReoffered: false },
-    { id: 'by-hand', kind: 'manual', isReoffered: false },
+    { id: 'fire', kind: 'schedule', isReoffered: false, urgentSince: after(0) },
+    { id: 'by-hand', kind: 'manual', isReoffered: false, urgentSince: after(0) },
   ] as const;
 
   it.each<[string, Situation, { says: string[]; active: number | null; claims?: string[] }]>([

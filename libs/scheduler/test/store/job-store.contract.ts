@@ -15,6 +15,7 @@ import { pausePromises } from './contract/pause.promises.js';
 import { pendingPromises } from './contract/pending.promises.js';
 import { roomPromises } from './contract/room.promises.js';
 import { surroundingsPromises } from './contract/surroundings.promises.js';
+import { urgencyPromises } from './contract/urgency.promises.js';
 import { SCHEDULER_NAME, type Fixture } from './contract/fixture.js';
 
 export interface StoreUnderTest {
@@ -76,6 +77,7 @@ export function describeJobStore(
       executionPromises,
       historyPromises,
       surroundingsPromises,
+      urgencyPromises,
     ]) {
       promises(fixture);
     }

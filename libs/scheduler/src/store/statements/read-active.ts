@@ -1,7 +1,8 @@
-import { decodeBoolean } from '../entity-rows.js';
+import { decodeBoolean, decodeInstant, instant } from '../entity-rows.js';
 import type { JobSnapshot, PendingExecution } from '../job-store.js';
 import type { Query } from '../lease.js';
 import type { Tables } from '../tables.js';
+import { urgentSinceSql } from '../urgency.js';
 import { firstOfBackfill, IS_OFFERED, IS_WAITING } from './offered.js';
 
 export type ActiveOfJob = Omit<JobSnapshot, 'job' | 'isDue'>;
@@ -11,6 +12,8 @@ export interface Active {
   /** uids of jobs of which something has ended that is not counted yet. */
   uncounted: string[];
 }
+
+const SINCE = instant(urgentSinceSql('e.available_at', 'e.priority'));
 
 /**
  * What is active of jobs that are locked. It has to be a statement of its own after the one that locks: that one may
@@ -33,13 +36,13 @@ export async function readActive(
          count(*) FILTER (WHERE e.status = 'running' AND e.cancel_requested_at IS NOT NULL) AS stopping,
          count(*) FILTER (WHERE e.lease_epoch = 0 AND e.kind <> 'backfill') AS queued,
          count(*) FILTER (WHERE e.lease_epoch = 0 AND e.kind = 'schedule') AS queued_fires,
-         to_json((array_agg(json_build_array(e.id, e.kind, e.lease_epoch > 0)
-           ORDER BY e.lease_epoch > 0 DESC, e.priority DESC, e.available_at, e.scheduled_at)
+         to_json((array_agg(json_build_array(e.id, e.kind, e.lease_epoch > 0, ${SINCE})
+           ORDER BY e.lease_epoch > 0 DESC, ${urgentSinceSql('e.available_at', 'e.priority')}, e.scheduled_at)
            FILTER (WHERE e.status = 'pending' AND ${IS_WAITING} AND e.available_at <= now() AND ${IS_OFFERED}))[1:$2])
            AS pending
        FROM ${tables.execution} e WHERE e.job_uid = o.uid AND e.status IN ('pending', 'running')) a
      CROSS JOIN LATERAL (
-       SELECT json_agg(json_build_array(q.id, 'backfill', false) ORDER BY q.scheduled_at) AS pending
+       SELECT json_agg(json_build_array(q.id, 'backfill', false, ${instant('q.scheduled_at')}) ORDER BY q.scheduled_at) AS pending
        FROM (${firstOfBackfill(tables, 'o.uid', '$2')}) q) b
      CROSS JOIN LATERAL (
        SELECT EXISTS (SELECT 1 FROM ${tables.execution} u WHERE u.job_uid = o.uid AND u.uncounted) AS uncounted) c
@@ -63,6 +66,8 @@ export async function readActive(
 
 function decodePending(text: unknown): PendingExecution[] {
   if (typeof text !== 'string') return [];
-  const rows = JSON.parse(text) as [string, PendingExecution['kind'], unknown][];
-  return rows.map(([id, kind, isReoffered]) => ({ id, kind, isReoffered: decodeBoolean(isReoffered) }));
+  const rows = JSON.parse(text) as [string, PendingExecution['kind'], unknown, number][];
+  return rows.map(([id, kind, isReoffered, since]) => {
+    return { id, kind, isReoffered: decodeBoolean(isReoffered), urgentSince: decodeInstant(since) };
+  });
 }
