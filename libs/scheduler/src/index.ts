@@ -37,6 +37,7 @@ export * from './engine/job-context.js';
 export type { AroundJob } from './engine/dispatcher.js';
 export type { Logger } from './engine/engine-logger.js';
 export { InvalidJobError, type JobPolicies, type JobSettings } from './engine/job-settings.js';
+export type { Explanation } from './engine/explain-job.js';
 export type { ExecutionInfo, JobInfo } from './engine/info.js';
 export type { SchedulerEvents, SchedulerState } from './engine/engine-events.js';
 export type { SchedulerHealth } from './engine/engine-options.js';

@@ -46,6 +46,11 @@ export class OutcomeWriter implements Service {
     return this.#waiting.size;
   }
 
+  /** Ids of executions that have ended here, and whose outcome is not acknowledged yet. */
+  get unwritten(): ReadonlySet<string> {
+    return new Set([...this.#waiting.values()].map(({ outcome }) => outcome.executionId));
+  }
+
   /** `written` is called once, when the store has said what became of it. */
   add(outcome: OutcomeRecord, written: Waiting['written']): void {
     const key = leaseKey(outcome);

@@ -36,7 +36,7 @@ export class SchedulerEngine {
   readonly pauses: Pauses;
   readonly #machine: StateMachine;
   readonly #alarm: Alarm;
-  readonly #writer: OutcomeWriter;
+  readonly writer: OutcomeWriter;
   readonly #dispatcher: Dispatcher;
   readonly #loop: SchedulerLoop;
   readonly #keeper: DefinitionKeeper;
@@ -72,10 +72,10 @@ export class SchedulerEngine {
     const capabilities = options.runJobs ? registry.capabilities(Object.keys(concurrency)) : [];
     const identity = { schedulerName: options.name, nodeName, leaseMs, version, capabilities };
     this.session = new NodeSession(store, new DeclaredJobs(store, registry, this.events), identity, lost);
-    this.#writer = new OutcomeWriter(store, clock);
+    this.writer = new OutcomeWriter(store, clock);
     this.#dispatcher = new Dispatcher(
       { concurrency: options.runJobs ? concurrency : {}, leaseMs, aroundJob, loggerFor },
-      { clock, random, registry, events: this.events, writer: this.#writer, onFree: () => this.#slotFreed() },
+      { clock, random, registry, events: this.events, writer: this.writer, onFree: () => this.#slotFreed() },
     );
     this.#keeper = new DefinitionKeeper(this.session, clock);
     this.#listener = new NotificationListener(store, this.session, clock, random, () => this.#heard());
@@ -209,7 +209,7 @@ export class SchedulerEngine {
     this.#loopEnded = this.#supervisor.keep(this.#loop, this.#claiming.signal);
     const others: Service[] = [pruner, auditor, this.#keeper, ...(notifications ? [this.#listener] : [])];
     for (const service of others) void this.#supervisor.keep(service, this.#claiming.signal);
-    for (const service of [this.#writer, renewer]) void this.#supervisor.keep(service, this.#keeping.signal);
+    for (const service of [this.writer, renewer]) void this.#supervisor.keep(service, this.#keeping.signal);
   }
 
   async #shutdown(): Promise<void> {

@@ -1,5 +1,6 @@
 import { withDeadline, type Clock } from '../clock/clock.js';
 import { EngineEvents, listenerFailureTo } from '../engine/engine-events.js';
+import type { ThisNode } from '../engine/job-facts.js';
 import { HandlerRegistry } from '../engine/handler-registry.js';
 import { DEFAULT_EXECUTOR, InvalidJobError } from '../engine/job-settings.js';
 import type { SchedulerHealth } from '../engine/engine-options.js';
@@ -68,6 +69,14 @@ export class SchedulerRuntime {
 
   health(): SchedulerHealth {
     return this.#engine?.health() ?? STOPPED;
+  }
+
+  /** What this process knows of itself, beside what the database says of it. */
+  get thisNode(): ThisNode {
+    const { state, reason } = this.health();
+    const incarnation = this.#engine?.session.incarnation ?? null;
+    const unwritten = this.#engine?.writer.unwritten ?? new Set();
+    return { incarnation, state, reason, runJobs: this.options.runJobs, unwritten };
   }
 
   /** Handlers and listeners are known from now on; nothing is opened. */

@@ -2,6 +2,7 @@ import type { Type } from '@nestjs/common';
 
 import type { SchedulerEvents, SchedulerState } from '../engine/engine-events.js';
 import type { SchedulerHealth } from '../engine/engine-options.js';
+import type { Explanation } from '../engine/explain-job.js';
 import type { ExecutionInfo, JobInfo } from '../engine/info.js';
 import { InvalidJobError } from '../engine/job-settings.js';
 import type { ExecutionFilter, JobFilter, Page } from '../store/job-store.js';
@@ -12,6 +13,7 @@ import { addJob, type Conflict } from './calls/add-job.js';
 import { addJobs } from './calls/add-jobs.js';
 import type { CallOptions } from './calls/arguments.js';
 import { pauseJob, removeJob, resumeJob } from './calls/change-job.js';
+import { explain } from './calls/explain.js';
 import type { JobRequest, JobToAdd, NewJob } from './calls/job-to-add.js';
 import { modifyJob, type JobChanges } from './calls/modify-job.js';
 import { getExecution, getExecutions, getJob, getJobs, nextRuns } from './calls/look-up.js';
@@ -191,6 +193,16 @@ export class SchedulerService {
    */
   nextRuns(job: string | Trigger, count: number): Promise<NextRun[]> {
     return nextRuns(this.runtime, job, count);
+  }
+
+  /**
+   * Why a job runs, or does not: `because` says it in sentences, what stands in the way first. `runs: false`: its schedule
+   * does not go on before somebody, or something outside of the scheduler, changes that: it is paused, quarantined or
+   * finished, the cluster is paused, or no live node can run it. What only waits its turn runs.
+   * Rejects with `JobNotFoundError`.
+   */
+  explain(id: string): Promise<Explanation> {
+    return explain(this.runtime, id);
   }
 
   getExecution(id: string): Promise<ExecutionInfo | null> {
