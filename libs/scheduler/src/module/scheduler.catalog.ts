@@ -65,7 +65,7 @@ export class SchedulerCatalog {
     const isScheduled = this.jobs.some(({ handler }) => handler.target === target && handler.method === method);
     return isScheduled
       ? 'has no name of its own that rows could keep: its class is minified, or another one has its name'
-      : 'is not a handler of a provider';
+      : 'is not a handler of a provider that was there at the boot';
   }
 }
 

@@ -83,7 +83,7 @@ export function deferred<T = void>(): { promise: Promise<T>; resolve: (value: T)
 }
 
 /** Runs the job and gives back what its handler returned. */
-export async function resultOf({ scheduler }: Booted, id: string): Promise<unknown> {
+export async function resultOf({ scheduler }: Pick<Booted, 'scheduler'>, id: string): Promise<unknown> {
   using events = recordEvents(scheduler, ['execution.succeeded', 'execution.failed']);
   const { id: executionId } = await scheduler.runJob(id);
   const { execution } = await events.waitFor('execution.succeeded', ({ execution }) => execution.id === executionId);
