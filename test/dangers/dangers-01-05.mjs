@@ -28,9 +28,10 @@ export const dangers01to05 = [
         file: store('pass'),
         edits: [
           [
-            'const due = await lockDueJobs(',
+            'const { jobs: due, missedUntil } = await lockDueJobs(',
             'const all = (await query(`SELECT uid FROM ${this.tables.job}`)).rows.map(({ uid }) => String(uid));\n' +
-              'const early = await readActive(query, this.tables, all, 9);\nconst due = await lockDueJobs(',
+              'const early = await readActive(query, this.tables, all, 9);\n' +
+              'const { jobs: due, missedUntil } = await lockDueJobs(',
           ],
           ['...(active.get(job.uid) ?? none)', '...(early.get(job.uid) ?? none)'],
         ],

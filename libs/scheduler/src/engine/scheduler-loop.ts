@@ -93,7 +93,8 @@ export class SchedulerLoop implements Service {
     const isMissed = missedUntil !== null && nextAt !== null && nextAt <= missedUntil;
     const passing = this.#pass(capabilities, slots, isMissed ? MAX_JOBS_PER_PASS : sumOf(slots));
     this.#passing = passing;
-    return (await passing) ? 0 : UNTAKEN_WAIT_MS + this.parts.random() * (1_000 - UNTAKEN_WAIT_MS);
+    const hasTaken = await passing;
+    return hasTaken ? 0 : UNTAKEN_WAIT_MS + this.parts.random() * (1_000 - UNTAKEN_WAIT_MS);
   }
 
   async #look(capabilities: readonly string[]): Promise<Peek> {

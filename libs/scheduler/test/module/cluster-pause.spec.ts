@@ -13,10 +13,11 @@ import {
   SchedulerService,
   type SchedulerModuleOptions,
 } from 'nestjs-vigil';
-import { createDatabase, FlakyProxy, recordEvents } from 'nestjs-vigil-testing';
+import { createDatabase, FlakyProxy, ManualClock, recordEvents } from 'nestjs-vigil-testing';
 import { DataSource } from 'typeorm';
 import { beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 
+import { at, MINUTE, NOW } from './reminders.js';
 import { boot, initialise } from './support.js';
 
 @Injectable()
@@ -48,6 +49,24 @@ describe('pause() and resume()', () => {
     expect(here.scheduler.health()).toMatchObject({ state: 'running', reason: null });
     await events.waitFor('scheduler.state', ({ to }) => to === 'running');
     await expect.poll(async () => (await here.scheduler.getExecution(id))?.status, { interval: 5 }).toBe('succeeded');
+  });
+
+  it('go on from now, unless catchUp says that it was lateness', async () => {
+    const clock = new ManualClock(NOW);
+    const { scheduler } = await boot({ scheduler: { store: new MemoryJobStore({ clock }) }, providers, clock });
+    await scheduler.addJob({ id: 'x', handler: 'noop', every: '10m' });
+    const of = async (status: 'missed' | 'succeeded') =>
+      (await scheduler.getExecutions({ jobId: 'x', status })).items.map(({ scheduledAt }) => scheduledAt);
+    await scheduler.pause();
+    await clock.advance(35 * MINUTE);
+    await scheduler.resume();
+    await clock.advance(0);
+    expect([await of('missed'), await of('succeeded')]).toEqual([[at(30), at(20), at(10)], []]);
+    await scheduler.pause();
+    await clock.advance(20 * MINUTE);
+    await scheduler.resume({ catchUp: true });
+    await clock.advance(0);
+    expect([await of('missed'), await of('succeeded')]).toEqual([[at(40), at(30), at(20), at(10)], [at(50)]]);
   });
 
   it('do nothing the second time', async () => {
@@ -186,7 +205,7 @@ describe('On PostgreSQL pause() and resume()', () => {
     const proxy = await FlakyProxy.start({ target: url });
     onTestFinished(() => proxy.close());
     const connection = { url: proxy.url };
-    const { scheduler } = await booted('away', { connection, callTimeoutMs: 500, notifications: false });
+    const { scheduler } = await booted('away', { connection, callTimeoutMs: 1_000, notifications: false });
     const rejects = async (call: Promise<void>): Promise<string> => {
       const error: unknown = await call.catch((reason: unknown) => reason);
       expect(error).toBeInstanceOf(JobStoreUnavailableError);
@@ -202,8 +221,12 @@ describe('On PostgreSQL pause() and resume()', () => {
     expect(['not-written', 'unknown']).toContain(await rejects(scheduler.resume()));
     expect(performance.now() - asked).toBeLessThan(5_000);
     proxy.heal({ existing: true });
-    await expect.poll(() => scheduler.health().ready, { timeout: 10_000 }).toBe(true);
-    await scheduler.resume();
+    const resumed = () =>
+      scheduler.resume().then(
+        () => scheduler.health().ready,
+        () => false,
+      );
+    await expect.poll(resumed, { timeout: 20_000 }).toBe(true);
     expect(scheduler.state).toBe('running');
   });
 

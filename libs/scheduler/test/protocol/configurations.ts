@@ -16,6 +16,7 @@ export function world(changed: Partial<Bounds> = {}): Bounds {
     failures: 0,
     cancels: 0,
     pauses: 0,
+    clusterPauses: 0,
     shutdowns: 0,
     manualRuns: 0,
     ...changed,
@@ -54,6 +55,11 @@ export const CONFIGURATIONS: readonly { name: string; bounds: Bounds }[] = [
       manualRuns: 1,
     }),
   },
+  {
+    name: 'a pause of the cluster, and one fault of any kind',
+    bounds: world({ jobs: [ONE_INSTANT], faults: 1, clusterPauses: 1 }),
+  },
+  { name: 'two pauses of the cluster, and a run by hand', bounds: world({ clusterPauses: 2, manualRuns: 1 }) },
   { name: 'a shutdown and a crash', bounds: world({ jobs: [ONE_INSTANT], faults: 1, kinds: ['crash'], shutdowns: 1 }) },
 ];
 

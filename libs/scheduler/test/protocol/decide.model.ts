@@ -47,7 +47,8 @@ function decideJob(
   if (until === 0) return;
   const { first } = placesOf(world.bounds, job);
   for (let instant = jobRow(state, job).next; instant < until - 1; instant += 1) plan[first + instant] = 'missed';
-  plan[first + until - 1] = fire(overlap, active, queued, slots);
+  const isMissed = until <= jobRow(state, job).missed;
+  plan[first + until - 1] = isMissed ? 'missed' : fire(overlap, active, queued, slots);
 }
 
 /** For a newer fire: what is active and was not asked yet stops, what its schedule made and nobody has claimed goes. Returns how many of those. */

@@ -132,6 +132,12 @@ export const HISTORIC_BUGS: readonly HistoricBug[] = [
     breaks: BROKEN.overlap,
   },
   {
+    mistake: 'a pass looks whether the cluster is paused, and no lock keeps it so',
+    rules: { clusterPause: 'looked-at-before' },
+    bounds: world({ jobs: [ONE], clusterPauses: 1 }),
+    breaks: BROKEN.clusterPaused,
+  },
+  {
     mistake: 'what is queued of a paused job is claimed',
     rules: { paused: 'claims-what-was-queued' },
     bounds: world({ jobs: [MANY], kinds: ALL_FAULTS, pauses: 1 }),

@@ -5,6 +5,7 @@ import {
   at,
   executionName,
   isJobLocked,
+  isPassOpen,
   isRowLocked,
   jobName,
   jobRow,
@@ -27,6 +28,23 @@ export function operatorSteps(world: World, state: State, offer: StateOffer): vo
     offer(`runJob of ${jobName(job)}`, (next) => (row(next, manual).status = 'pending'));
   });
   if (state.left.cancels > 0) cancelSteps(world, state, offer);
+  clusterPauseSteps(world, state, offer);
+}
+
+/** Whoever pauses waits for the passes under way, those of silent clients too; a resume says what fell into the pause. */
+function clusterPauseSteps(world: World, state: State, offer: StateOffer): void {
+  const mustWait = world.rules.clusterPause === 'under-a-shared-lock' && isPassOpen(state);
+  if (!state.isPaused && state.left.clusterPauses > 0 && !mustWait) {
+    offer('pause of the cluster', (next) => {
+      next.left.clusterPauses -= 1;
+      next.isPaused = true;
+    });
+  }
+  if (!state.isPaused) return;
+  offer('resume of the cluster', (next) => {
+    next.isPaused = false;
+    for (const job of next.jobs) job.missed = job.past;
+  });
 }
 
 /** Both lock the row of the job. Resuming jumps past what has passed, with a record of it. */

@@ -78,6 +78,11 @@ function claim(world: World, next: State, place: number, pass: Transaction): voi
   const execution = row(next, place);
   if (execution.cancelRequested) breaks(next, BROKEN.cancelled);
   if (world.isManual[place] !== true && jobRow(next, at(world.jobOf, place)).paused) breaks(next, BROKEN.paused);
+  if (next.isPaused) breaks(next, BROKEN.clusterPaused);
+  const { missed } = jobRow(next, at(world.jobOf, place));
+  const instant = place - placesOf(world.bounds, at(world.jobOf, place)).first;
+  const isNew = pass.plan[place] === 'running' && world.isManual[place] !== true;
+  if (isNew && instant < missed) breaks(next, BROKEN.missed);
   execution.status = 'running';
   execution.owner = pass.incarnation;
   execution.epoch += 1;

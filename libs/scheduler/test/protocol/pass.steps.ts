@@ -80,7 +80,7 @@ function beginSteps(world: World, state: State, node: number, offer: StateOffer)
   if (again !== null) return sendAgain(world, state, node, again, offer);
   if (unresolved !== 0) return;
   peekSteps(state, node, offer);
-  if (process.runs.length >= world.bounds.slots) return;
+  if (process.runs.length >= world.bounds.slots || state.isPaused) return;
   const waits = world.rules.count === 'statement-that-waited';
   const jobs = world.bounds.jobs
     .flatMap((_, job) => (isWanted(world, state, job) && (waits || !isJobLocked(state, job)) ? [bit(job)] : []))

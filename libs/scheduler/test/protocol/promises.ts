@@ -52,6 +52,7 @@ function mustHaveStopped(world: World, state: State, { process, run }: Running):
 /** All instants have passed and are recorded, nothing waits or runs, and nobody has anything left to do. */
 export function isQuiet(world: World, state: State): boolean {
   return (
+    !state.isPaused &&
     state.jobs.every(
       ({ past, next, paused }, job) => !paused && next === past && past === at(world.bounds.jobs, job).instants,
     ) &&

@@ -31,6 +31,8 @@ export interface Rules {
   cancelled: 'stays-cancelled' | 'offered-again';
   /** Whether what was asked to stop for a newer fire keeps its room until it has. */
   stopping: 'keeps-its-room' | 'counts-as-gone';
+  /** How a pass learns that the cluster is paused: under a lock that it shares and whoever pauses has alone, or by a look. */
+  clusterPause: 'under-a-shared-lock' | 'looked-at-before';
   /** Whether schedule rows of a paused job wait. */
   paused: 'waits' | 'claims-what-was-queued';
 }
@@ -54,6 +56,7 @@ export const SHIPPED: Rules = {
   uniqueIndex: true,
   cancelled: 'stays-cancelled',
   stopping: 'keeps-its-room',
+  clusterPause: 'under-a-shared-lock',
   paused: 'waits',
 };
 
@@ -80,6 +83,8 @@ export interface Bounds {
   failures: number;
   cancels: number;
   pauses: number;
+  /** Of the whole cluster. */
+  clusterPauses: number;
   shutdowns: number;
   /** 1: each job may be run by hand once. */
   manualRuns: 0 | 1;

@@ -56,7 +56,8 @@ function written(state: State, flip: number): string {
   const { left, jobs, executions, nodes, processes } = state;
   put(left.faults * 16 + left.failures * 4 + left.cancels);
   put(left.pauses * 16 + left.shutdowns * 4 + Number(state.hasJumped) * 2 + Number(state.broken !== null));
-  for (const { past, next, paused } of jobs) put(past * 16 + next * 2 + Number(paused));
+  put(left.clusterPauses * 2 + Number(state.isPaused));
+  for (const { past, next, paused, missed } of jobs) put(missed * 64 + past * 16 + next * 2 + Number(paused));
   for (const execution of executions) putExecution(execution, flip);
   for (let id = 0; id < nodes.length; id += 1) put(NODE[nodes[id ^ flip] ?? 'none']);
   for (let node = 0; node < processes.length; node += 1) {

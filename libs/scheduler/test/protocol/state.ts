@@ -15,6 +15,8 @@ export interface JobRow {
   /** `next_run_at`: the first instant that is not decided. */
   next: number;
   paused: boolean;
+  /** How many of its instants lay in the past when the cluster was resumed last. */
+  missed: number;
 }
 
 /** A row of `job_execution`. There is a place for every row there may ever be; `none`: there is no row yet. */
@@ -117,7 +119,16 @@ export interface State {
   /** Transactions and writes whose client is gone: the server ends them, or their commit lands. */
   silentPasses: Transaction[];
   silentWrites: OutcomeWrite[];
-  left: { faults: number; failures: number; cancels: number; pauses: number; shutdowns: number };
+  left: {
+    faults: number;
+    failures: number;
+    cancels: number;
+    pauses: number;
+    clusterPauses: number;
+    shutdowns: number;
+  };
+  /** The row of `scheduler`. */
+  isPaused: boolean;
   /** The database's clock has jumped ahead. */
   hasJumped: boolean;
   /** The promise that the last step has broken. */
@@ -136,11 +147,11 @@ export function generationsOf({ faults, shutdowns }: Bounds): number {
 }
 
 export function initialState(bounds: Bounds): State {
-  const { nodes, jobs, faults, failures, cancels, pauses, shutdowns } = bounds;
+  const { nodes, jobs, faults, failures, cancels, pauses, clusterPauses, shutdowns } = bounds;
   const incarnations = nodes * generationsOf(bounds);
   const places = jobs.reduce((sum, { instants }) => sum + instants + 1, 0);
   return {
-    jobs: jobs.map(() => ({ past: 0, next: 0, paused: false })),
+    jobs: jobs.map(() => ({ past: 0, next: 0, paused: false, missed: 0 })),
     executions: Array.from({ length: places }, () => ({
       status: 'none',
       epoch: 0,
@@ -156,7 +167,8 @@ export function initialState(bounds: Bounds): State {
     processes: Array.from({ length: nodes }, (_, node) => freshProcess(node, incarnations)),
     silentPasses: [],
     silentWrites: [],
-    left: { faults, failures, cancels, pauses, shutdowns },
+    left: { faults, failures, cancels, pauses, clusterPauses, shutdowns },
+    isPaused: false,
     hasJumped: false,
     broken: null,
   };
@@ -191,6 +203,7 @@ export function copyState(state: State): State {
     silentPasses: state.silentPasses.map(copyTransaction),
     silentWrites: state.silentWrites.map((write) => ({ ...write })),
     left: { ...state.left },
+    isPaused: state.isPaused,
     hasJumped: state.hasJumped,
     broken: state.broken,
   };

@@ -17,6 +17,8 @@ export const BROKEN = {
   fenced: 'what was written is never reported as taken over',
   alive: 'a node that beats is not judged dead',
   paused: 'a paused job claims nothing of its schedule',
+  clusterPaused: 'a paused cluster claims nothing',
+  missed: 'what fell into a pause of the cluster does not run',
   cancelled: 'what was asked to stop is not started again',
 } as const;
 
@@ -84,6 +86,13 @@ export function isJobLocked(state: State, job: number): boolean {
         holds(pass) || (resolve !== null && resolve.stage !== 'asked' && has(unresolved, job)),
     )
   );
+}
+
+/** A transaction of a pass is not over on the server. */
+export function isPassOpen(state: State): boolean {
+  const isOpen = (pass: { stage: string } | null): boolean =>
+    pass !== null && pass.stage !== 'waiting' && pass.stage !== 'committed';
+  return state.silentPasses.some(isOpen) || state.processes.some(({ pass }) => isOpen(pass));
 }
 
 /** By the write of an outcome, or by a pass that claims it or asks it to stop. */
