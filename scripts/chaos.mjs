@@ -1,6 +1,6 @@
 // `npm run chaos [-- --full] [-- name of a scenario]`: what happens to jobs when everything else fails, on real servers and
-// in real processes. Ends with a table, and with 1 if anything is wrong. `--full` leaves nothing out: leases of a minute,
-// every cut at every statement, all seeds.
+// in real processes. Ends with a table, and with 1 if anything is wrong. `--full` leaves nothing out: longer outages,
+// leases of a minute, every cut at every statement, all seeds.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,9 +1,10 @@
 import { describe } from 'vitest';
 
-import { scenario } from './support/scenario.js';
+import { IS_FULL, REFUSED, scenario } from './support/scenario.js';
 
 /** After a connection fell silent, a call is given up after `callTimeoutMs`, by default 5 s. */
 const CALL_TIMEOUT_SECONDS = 5;
+const SILENCE = IS_FULL ? 30 : 12;
 const SILENT = { withinSeconds: CALL_TIMEOUT_SECONDS + 2 };
 
 describe('The network fails, and nothing is lost, doubled or overlapping:', () => {
@@ -36,13 +37,13 @@ describe('The network fails, and nothing is lost, doubled or overlapping:', () =
     await stage.recoveryFrom(performance.now());
   });
 
-  scenario('connections are refused for 6 s', {}, async (stage) => {
+  scenario(`connections are refused for ${REFUSED} s`, {}, async (stage) => {
     const node = await stage.boot();
     await stage.warmUp();
     const from = node.lines.length;
     stage.proxy.refuse();
     await node.waitFor(({ state }) => state === 'disconnected', 'disconnected', from);
-    await stage.lasts(6_000);
+    await stage.lasts(REFUSED * 1_000);
     stage.proxy.heal();
     await stage.recovery(performance.now());
   });
@@ -54,11 +55,11 @@ describe('The network fails, and nothing is lost, doubled or overlapping:', () =
     await stage.recoveryFrom(performance.now());
   });
 
-  scenario('every connection is silent for 30 s', {}, async (stage) => {
+  scenario(`every connection is silent for ${SILENCE} s`, {}, async (stage) => {
     await stage.boot();
     await stage.warmUp();
     stage.proxy.silence('all');
-    await stage.lasts(30_000);
+    await stage.lasts(SILENCE * 1_000);
     stage.proxy.heal();
     await stage.recovery(performance.now());
   });
@@ -72,12 +73,12 @@ describe('The network fails, and nothing is lost, doubled or overlapping:', () =
     await stage.recovery(performance.now());
   });
 
-  scenario('one of two nodes is cut off from the database for 6 s', {}, async (stage) => {
+  scenario(`one of two nodes is cut off from the database for ${REFUSED} s`, {}, async (stage) => {
     await stage.boot({ name: 'cut off' });
     await stage.boot({ name: 'in touch', url: stage.place.url });
     await stage.warmUp();
     stage.proxy.refuse();
-    await stage.lasts(6_000);
+    await stage.lasts(REFUSED * 1_000);
     // a job that is at work on the other node waits for its end; all others go on here
     await stage.diary.runAfter(performance.now() - 2_000, null, 5_000, 'in touch');
     stage.proxy.heal();

@@ -1,7 +1,7 @@
 import { describe } from 'vitest';
 
 import { query } from '../support/ledger.js';
-import { scenario } from './support/scenario.js';
+import { IS_FULL, REFUSED, scenario, UNANSWERED } from './support/scenario.js';
 import {
   addStandby,
   configure,
@@ -14,6 +14,7 @@ import { fullDisk, onSmallDisk } from './support/small-disk.js';
 import { Stage } from './support/stage.js';
 
 const OWN = { open: () => Stage.onOwnServer() };
+const TERMINATING = IS_FULL ? 20 : 8;
 const FEW_CONNECTIONS = { open: () => Stage.onOwnServer({ settings: { max_connections: '15' } }) };
 
 describe('The server fails, and nothing is lost, doubled or overlapping:', () => {
@@ -24,51 +25,51 @@ describe('The server fails, and nothing is lost, doubled or overlapping:', () =>
     await stage.recovery(performance.now());
   });
 
-  scenario('the server is killed and is down for 5 s', OWN, async (stage) => {
+  scenario(`the server is killed and is down for ${REFUSED} s`, OWN, async (stage) => {
     await stage.boot();
     await stage.warmUp();
     await stage.server.kill();
-    await stage.lasts(5_000);
+    await stage.lasts(REFUSED * 1_000);
     await stage.server.start();
     await stage.recovery(performance.now());
   });
 
-  scenario('the server is frozen for 12 s and goes on', OWN, async (stage) => {
+  scenario(`the server is frozen for ${UNANSWERED} s and goes on`, OWN, async (stage) => {
     await stage.boot();
     await stage.warmUp();
     await stage.server.freeze();
-    await stage.lasts(12_000);
+    await stage.lasts(UNANSWERED * 1_000);
     const answersMs = performance.now();
     await stage.server.thaw();
     await stage.recovery(answersMs);
   });
 
-  scenario('every connection is terminated, five times a second for 20 s', {}, async (stage) => {
+  scenario(`every connection is terminated, five times a second for ${TERMINATING} s`, {}, async (stage) => {
     await stage.boot();
     await stage.warmUp();
-    const endMs = performance.now() + 20_000;
+    const endMs = performance.now() + TERMINATING * 1_000;
     while (performance.now() < endMs) await terminateConnections(stage);
     await stage.recovery(performance.now());
   });
 
-  scenario('all connections are taken (53300) for 6 s', FEW_CONNECTIONS, async (stage) => {
+  scenario(`all connections are taken (53300) for ${REFUSED} s`, FEW_CONNECTIONS, async (stage) => {
     const node = await stage.boot();
     await stage.warmUp();
     const from = node.lines.length;
     const others = await takeAllConnections(stage);
     await node.waitFor(({ state }) => state === 'disconnected', 'disconnected', from);
-    await stage.lasts(6_000);
+    await stage.lasts(REFUSED * 1_000);
     await others.leave();
     await stage.recovery(performance.now());
   });
 
-  scenario('the server accepts no writes (25006) for 6 s', OWN, async (stage) => {
+  scenario(`the server accepts no writes (25006) for ${REFUSED} s`, OWN, async (stage) => {
     const node = await stage.boot();
     await stage.warmUp();
     const from = node.lines.length;
     await configure(stage, 'default_transaction_read_only', 'on');
     await node.waitFor(({ state }) => state === 'disconnected', 'disconnected', from);
-    await stage.lasts(6_000);
+    await stage.lasts(REFUSED * 1_000);
     await configure(stage, 'default_transaction_read_only', 'off');
     await stage.recovery(performance.now());
   });
@@ -95,11 +96,11 @@ describe('The server fails, and nothing is lost, doubled or overlapping:', () =>
 });
 
 describe('The server refuses single statements, and nothing is lost, doubled or overlapping:', () => {
-  scenario('statements are ended after 1 ms (57014) for 6 s', OWN, async (stage) => {
+  scenario(`statements are ended after 1 ms (57014) for ${REFUSED} s`, OWN, async (stage) => {
     await stage.boot();
     await stage.warmUp();
     await configure(stage, 'statement_timeout', '1ms');
-    await stage.lasts(6_000);
+    await stage.lasts(REFUSED * 1_000);
     await query(`${stage.place.url}?options=-c%20statement_timeout%3D0`, 'ALTER SYSTEM RESET statement_timeout');
     await query(`${stage.place.url}?options=-c%20statement_timeout%3D0`, 'SELECT pg_reload_conf()');
     await stage.recovery(performance.now());
@@ -120,11 +121,11 @@ describe('The server refuses single statements, and nothing is lost, doubled or 
     ['a statement timeout', '57014'],
     ['an error of the disk', '58030'],
   ] as const) {
-    scenario(`a third of the writes fail with ${what} (${sqlState}) for 6 s`, {}, async (stage) => {
+    scenario(`a third of the writes fail with ${what} (${sqlState}) for ${REFUSED} s`, {}, async (stage) => {
       await stage.boot();
       await stage.warmUp();
       const planted = await failWrites(stage, sqlState, 1 / 3);
-      await stage.lasts(6_000);
+      await stage.lasts(REFUSED * 1_000);
       await planted.heal();
       await stage.recovery(performance.now());
     });
@@ -132,7 +133,7 @@ describe('The server refuses single statements, and nothing is lost, doubled or 
 });
 
 describe('The database is changed under a running application, and nothing is lost, doubled or overlapping:', () => {
-  scenario('the password is rotated, and rotated back 6 s later', OWN, async (stage) => {
+  scenario(`the password is rotated, and rotated back ${REFUSED} s later`, OWN, async (stage) => {
     await query(stage.place.url, `CREATE ROLE app LOGIN PASSWORD 'one' SUPERUSER`);
     const url = new URL(stage.proxy.url);
     Object.assign(url, { username: 'app', password: 'one' });
@@ -142,18 +143,18 @@ describe('The database is changed under a running application, and nothing is lo
     await query(stage.place.url, `ALTER ROLE app PASSWORD 'two'`);
     stage.proxy.reset();
     await node.waitFor(({ state }) => state === 'disconnected', 'disconnected', from);
-    await stage.lasts(6_000);
+    await stage.lasts(REFUSED * 1_000);
     await query(stage.place.url, `ALTER ROLE app PASSWORD 'one'`);
     await stage.recovery(performance.now());
   });
 
-  scenario('the schema is gone for 6 s, and then it is back', {}, async (stage) => {
+  scenario(`the schema is gone for ${REFUSED} s, and then it is back`, {}, async (stage) => {
     const node = await stage.boot();
     await stage.warmUp();
     const from = node.lines.length;
     await query(stage.place.url, 'ALTER SCHEMA scheduler RENAME TO away');
     await node.waitFor(({ state }) => state === 'disconnected', 'disconnected', from);
-    await stage.lasts(6_000);
+    await stage.lasts(REFUSED * 1_000);
     await query(stage.place.url, 'ALTER SCHEMA away RENAME TO scheduler');
     await stage.recovery(performance.now());
   });

@@ -32,6 +32,10 @@ export interface ScenarioResult {
 const REPORT = process.env['VIGIL_CHAOS_REPORT'];
 /** Long forms of what CI plays in short. */
 export const IS_FULL = process.env['VIGIL_CHAOS'] === 'full';
+/** How long it lasts, in seconds, where each attempt fails at once: one follows the other within a second. */
+export const REFUSED = IS_FULL ? 6 : 3;
+/** The same, where only a deadline ends an attempt: by default after 5 s. */
+export const UNANSWERED = IS_FULL ? 12 : 8;
 
 /** What happens to the nodes while they work; and then nothing may be missing, doubled, overlapping or dead. */
 export function scenario(
