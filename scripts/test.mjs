@@ -1,5 +1,5 @@
 // `npm test`: everything that is checked, on a fresh clone too. Ends with a line `N passed, M failed`.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync, rmSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,8 +10,10 @@ import { isInstalled } from './installed.mjs';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const only = process.argv.slice(2);
 
+const shell = process.platform === 'win32';
+
 function run(command, args) {
-  const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit', shell: process.platform === 'win32' });
+  const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit', shell });
   return status === 0;
 }
 const bin = (name) => join('node_modules', '.bin', name);
@@ -24,23 +26,38 @@ if (!isInstalled()) {
 
 let passed = 0;
 let failed = 0;
-function check(title, command, args) {
+/** Several go on at once, so what one says is kept until it ends. */
+async function check(title, command, args) {
   const startedAt = Date.now();
-  console.log(`\n— ${title}`);
-  const isGood = run(command, args);
+  const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], shell });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text) => (said += text));
+  }
+  const isGood = await new Promise((resolve) => {
+    child.once('error', (error) => {
+      said += String(error);
+      resolve(false);
+    });
+    child.once('close', (status) => resolve(status === 0));
+  });
   if (isGood) passed += 1;
   else failed += 1;
-  console.log(`— ${title}: ${isGood ? 'passed' : 'FAILED'} (${((Date.now() - startedAt) / 1000).toFixed(1)} s)`);
-  return isGood;
+  const took = ((Date.now() - startedAt) / 1000).toFixed(1);
+  console.log(`\n${said}— ${title}: ${isGood ? 'passed' : 'FAILED'} (${took} s)`);
 }
 
-if (only.length === 0) {
-  check('format', bin('prettier'), ['--check', '--log-level', 'warn', '.']);
-  check('lint', bin('oxlint'), ['--type-aware', '.']);
-}
 // The tests of the application run what is built.
-check('build', bin('tsc'), ['-b', 'tsconfig.build.json']);
-if (only.length === 0) check('types', bin('tsc'), ['-p', 'tsconfig.json', '--noEmit']);
+async function compile() {
+  await check('build', bin('tsc'), ['-b', 'tsconfig.build.json']);
+  if (only.length === 0) await check('types', bin('tsc'), ['-p', 'tsconfig.json', '--noEmit']);
+}
+async function look() {
+  if (only.length > 0) return;
+  await check('format', bin('prettier'), ['--check', '--log-level', 'warn', '.']);
+  await check('lint', bin('oxlint'), ['--type-aware', '.']);
+}
+await Promise.all([compile(), look()]);
 
 const reportDirectory = mkdtempSync(join(tmpdir(), 'vigil-test-'));
 const report = join(reportDirectory, 'report.json');
