@@ -1,5 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
+import { LongestFirst } from './test/support/longest-first.js';
+
 const conditions = ['vigil-source'];
 
 export default defineConfig({
@@ -12,6 +14,10 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     pool: 'forks',
-    maxWorkers: 2,
+    // to load Nest and TypeORM takes longer than most files do, so a worker's process plays many of them
+    isolate: false,
+    // one more than the two cores that it is made for: many files mostly wait, for other processes and real outages
+    maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
   },
 });

@@ -12,7 +12,7 @@ declare module 'vitest' {
 export async function setup(project: TestProject): Promise<(() => Promise<void>) | void> {
   const given = process.env.DATABASE_URL;
   if (given) return project.provide('postgresUrl', given);
-  const server = await startPostgres({ settings: { fsync: 'off', max_connections: '200' } });
+  const server = await startPostgres({ settings: { fsync: 'off', max_connections: '300' } });
   project.provide('postgresUrl', server.url);
   return () => server[Symbol.asyncDispose]();
 }
