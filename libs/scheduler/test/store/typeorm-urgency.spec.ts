@@ -82,6 +82,7 @@ const request: PassRequest = {
   capabilities: [CAPABILITY, 'nothing@default'],
   limit: 10,
   blocked: [],
+  undecided: [],
 };
 
 /** What a statement does to the tables: how, and how many rows it looks at. */
