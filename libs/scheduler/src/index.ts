@@ -54,4 +54,5 @@ export { getSchedulerToken } from './module/scheduler.token.js';
 export type { DataOf, HandlerMethod, JsonSafe } from './module/handler-method.js';
 export type { Once, Recurrence } from './module/job-timing.js';
 export type { JobToAdd, NewJob } from './module/calls/job-to-add.js';
+export type { ExportedJob, JobsExport } from './module/calls/export-jobs.js';
 export type { JobChanges } from './module/calls/modify-job.js';

@@ -162,12 +162,12 @@ export class SchedulerRuntime {
   }
 
   /** A job was added for a handler that this process does not have: on purpose, or by a slip. Told once. */
-  foreignHandler(key: string): void {
+  foreignHandler(where: string, key: string): void {
     if (this.#foreignHandlers.has(key)) return;
     this.#foreignHandlers.add(key);
     const known = this.catalog.handlers.map((handler) => handler.key).join(', ') || 'none';
     this.#logger.warn(
-      `addJob: no handler of this process has the key "${key}"; its jobs wait for a process that has one. ` +
+      `${where}: no handler of this process has the key "${key}"; its jobs wait for a process that has one. ` +
         `If there is none, correct the key. Handlers here: ${known}.`,
     );
   }

@@ -14,6 +14,8 @@ import { addJobs } from './calls/add-jobs.js';
 import type { CallOptions } from './calls/arguments.js';
 import { pauseJob, removeJob, resumeJob } from './calls/change-job.js';
 import { explain } from './calls/explain.js';
+import { exportJobs, type JobsExport } from './calls/export-jobs.js';
+import { importJobs } from './calls/import-jobs.js';
 import type { JobRequest, JobToAdd, NewJob } from './calls/job-to-add.js';
 import { modifyJob, type JobChanges } from './calls/modify-job.js';
 import { getExecution, getExecutions, getJob, getJobs, nextRuns } from './calls/look-up.js';
@@ -193,6 +195,26 @@ export class SchedulerService {
    */
   nextRuns(job: string | Trigger, count: number): Promise<NextRun[]> {
     return nextRuns(this.runtime, job, count);
+  }
+
+  /**
+   * All jobs that were added at run time, as they are at one moment, as JSON: for a backup, or to move them. What code
+   * declares comes with the code and is not among them. However many there are, they are read in one snapshot and page by
+   * page, each within `callTimeoutMs`, and other work goes on in between.
+   */
+  exportJobs(): Promise<JobsExport> {
+    return exportJobs(this.runtime);
+  }
+
+  /**
+   * Adds jobs that were exported, at most 10,000 a call, in one statement: all or none. Each goes on where it was: its next
+   * run, the count of its runs and a pause stay, and instants that passed since the export are late, for its misfire
+   * policy to decide. A handler that this process does not have is told in the log. Resolves with how many were not there
+   * before. Rejects with `InvalidJobError`, which names everything that is wrong (the first ten of them) by place and id.
+   * @param jobs what `exportJobs` returned, also by way of `JSON.stringify` and a file.
+   */
+  importJobs(jobs: object, options: CallOptions & Conflict = {}): Promise<{ added: number }> {
+    return importJobs(this.runtime, jobs, options);
   }
 
   /**

@@ -28,18 +28,23 @@ export function checkList(where: string, jobs: unknown): asserts jobs is readonl
   );
 }
 
-/** Every entry, checked; or `InvalidJobError`, which names those that are wrong by their place and id. */
+/**
+ * Every entry, checked; or `InvalidJobError`, which names those that are wrong by their place and id. `check` throws what is
+ * wrong, or tells several things and gives null.
+ */
 export async function checkAll(
   where: string,
   entries: readonly unknown[],
   now: Date,
-  check: (entry: unknown) => Planned,
+  check: (entry: unknown, tell: (problem: string) => void) => Planned | null,
 ): Promise<Planned[]> {
   const problems: string[] = [];
   const places = new Map<string, number>();
   const checked = await inTurns(entries, (entry, place) => {
+    const tell = (problem: string): void => void problems.push(`jobs[${place}]${idOf(entry)}: ${problem}`);
     try {
-      const planned = check(entry);
+      const planned = check(entry, tell);
+      if (planned === null) return null;
       // what a trigger of somebody's own throws is found here, and not in the transaction
       planned.row(now);
       const other = places.get(planned.id);
@@ -47,21 +52,16 @@ export async function checkAll(
       places.set(planned.id, place);
       return planned;
     } catch (error) {
-      problems.push(`jobs[${place}]${idOf(entry)}: ${describeError(error).message}`);
+      tell(describeError(error).message);
       return null;
     }
   });
   if (problems.length === 0) return checked.filter((each) => each !== null);
   const told = problems.slice(0, MOST_TOLD);
   const left = problems.length - told.length;
-  const more = left > 0 ? [`… and ${left} more like these.`] : [];
-  throw new InvalidJobError(
-    [
-      `${where}: nothing was written, because ${problems.length} of ${entries.length} jobs cannot be.`,
-      ...told,
-      ...more,
-    ].join('\n'),
-  );
+  const wrong = checked.filter((each) => each === null).length;
+  const head = `${where}: nothing was written, because ${wrong} of ${entries.length} jobs cannot be.`;
+  throw new InvalidJobError([head, ...told, ...(left > 0 ? [`… and ${left} more like these.`] : [])].join('\n'));
 }
 
 /** Writes them all in one statement, and announces each that was not there before. */

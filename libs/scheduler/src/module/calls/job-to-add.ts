@@ -69,7 +69,7 @@ export function draftAdded(where: string, request: JobRequest, runtime: Schedule
   if (registry.draftOf(id) !== undefined) {
     throw new InvalidJobError(`${where}: "${id}" is the id of a @ScheduledJob. Give the new job another id.`);
   }
-  if (!catalog.handlers.some(({ key }) => key === handler.key)) runtime.foreignHandler(handler.key);
+  if (!catalog.handlers.some(({ key }) => key === handler.key)) runtime.foreignHandler('addJob', handler.key);
   return draft;
 }
 
