@@ -144,7 +144,7 @@ export class SchedulerService {
 
   /**
    * Deletes the job and cancels what waits; what runs goes on, and its history stays. Rejects with `JobNotFoundError`,
-   * and with `InvalidJobError` for a job that this process declares.
+   * and with `InvalidJobError` for a job that the code of this process, or of another one that lives, declares.
    */
   removeJob(id: string, options: CallOptions = {}): Promise<void> {
     return removeJob(this.runtime, id, options);

@@ -9,6 +9,7 @@ import {
   JobHandler,
   JobNotFoundError,
   MemoryJobStore,
+  ScheduledJob,
   type SchedulerService,
 } from 'nestjs-vigil';
 import { ManualClock, recordEvents } from 'nestjs-vigil-testing';
@@ -32,6 +33,33 @@ describe('removeJob', () => {
     const { scheduler } = await managing();
     await expect(scheduler.removeJob('declared')).rejects.toThrow(/Pause it or delete the decorator/);
     expect(await scheduler.getJob('declared')).not.toBeNull();
+  });
+
+  it('takes a job that is only disabled here, once no other process declares it', async () => {
+    const declaring = (disabled: boolean) => {
+      @Injectable()
+      class Reports {
+        @ScheduledJob({ id: 'report', every: '1h', disabled })
+        run(): void {}
+      }
+      return [Reports];
+    };
+    const clock = new ManualClock(NOW);
+    const store = new MemoryJobStore({ clock });
+    const scheduler = { store, runJobs: false };
+    const other = await managing({
+      clock,
+      scheduler: { ...scheduler, nodeName: 'worker' },
+      providers: declaring(false),
+    });
+    const here = await managing({ clock, scheduler, providers: declaring(true) });
+
+    await expect(here.scheduler.removeJob('report')).rejects.toThrow(/declared by a @ScheduledJob on node "worker"/);
+    await expect(other.scheduler.removeJob('report')).rejects.toThrow(/declared by a @ScheduledJob of this process/);
+    expect(await here.scheduler.getJob('report')).not.toBeNull();
+    await other.app.close();
+    await here.scheduler.removeJob('report');
+    expect(await here.scheduler.getJob('report')).toBeNull();
   });
 });
 

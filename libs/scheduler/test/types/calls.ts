@@ -88,6 +88,11 @@ export class Use {
     await s.modifyJob('x', { timeoutMs: 3 });
     await s.modifyJob('x', { endAt: new Date(0), maxRuns: 3, data: { any: 1 } }, { manager });
     await s.modifyJob('x', { misfire: 'skip' }, { by: 'anna' });
+    const exported = await s.exportJobs();
+    await s.importJobs({ ...exported, jobs: exported.jobs.slice(0, 10_000) }, { onConflict: 'keep', by: 'anna' });
+    const { runs, because } = await s.explain('x');
+    void (runs ? '' : because.join(' '));
+    await s.getJobs({ orphaned: true });
     const { submitted } = await s.backfill('x', new Date(0), new Date(1), { manager, batchId: 'b', by: 'anna' });
     void submitted.toFixed();
     void (await s.getJob('x'))?.missedCount.toFixed();

@@ -33,13 +33,26 @@ export async function removeJob(runtime: SchedulerRuntime, id: string, options: 
   checkId('removeJob', id);
   checkCallOptions('removeJob', options);
   const { manager } = options;
-  if (runtime.catalog.jobs.some((job) => job.id === id)) {
+  const store = await runtime.store();
+  const where = await declaredWhere(runtime, id);
+  if (where !== null) {
     throw new InvalidJobError(
-      `removeJob: "${id}" is declared by a @ScheduledJob and would be back at the next boot. Pause it or delete the decorator.`,
+      `removeJob: "${id}" is declared by a @ScheduledJob ${where} and would be back at the next boot. Pause it or delete the decorator.`,
     );
   }
-  const store = await runtime.store();
   told(runtime, await store.removeJob(id, { manager }), 'job.removed', options);
+}
+
+/** A process that declares a job brings it in again: this one, or another that lives. null: nobody does. */
+async function declaredWhere(runtime: SchedulerRuntime, id: string): Promise<string | null> {
+  // while the application boots it is not known yet which of its jobs are disabled
+  if (runtime.catalog.jobs.some((job) => job.id === id)) await runtime.build();
+  if (runtime.registry.draftOf(id) !== undefined) return 'of this process';
+  const store = await runtime.store();
+  const job = await store.getJob(id);
+  if (job?.source !== 'code') return null;
+  const node = (await store.liveNodes()).find(({ declares }) => declares.includes(id));
+  return node === undefined ? null : `on node "${node.nodeName}"`;
 }
 
 async function changeJob(
