@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
+import { copyOf } from './copy.js';
 import { decodeRow, isStorable, selectList } from './entity-rows.js';
 import { ExecutionNotFoundError, JobNotFoundError } from './errors.js';
 import { checkOwn, newBackfillRow, newManualRow, newRetryRow, submittedOf } from './execution-row.js';
@@ -70,7 +71,7 @@ export async function addBackfill(
   if (existing) return submittedOf(existing, batchId, jobId);
   const job = await readKept(query, tables, jobId);
   const now = await databaseNow(query);
-  const instants = plan(structuredClone(job), now);
+  const instants = plan(copyOf(job), now);
   const [first] = instants;
   if (first === undefined) return 0;
   const ids = instants.map(() => randomUUID());

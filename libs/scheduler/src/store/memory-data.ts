@@ -1,3 +1,4 @@
+import { copyOf } from './copy.js';
 import { JobNotFoundError } from './errors.js';
 import type { JobAttemptEntity } from './job-attempt.entity.js';
 import type { JobDefinitionEntity } from './job-definition.entity.js';
@@ -128,7 +129,7 @@ export class MemoryData {
   putJob(job: JobRow): JobRow {
     const { trigger, data, retry } = job;
     const json = { trigger: throughJson(trigger), data: throughJson(data), retry: throughJson(retry) };
-    return this.#jobs.put(job.id, structuredClone({ ...job, ...json }));
+    return this.#jobs.put(job.id, copyOf({ ...job, ...json }));
   }
 
   deleteJob(id: string): void {
@@ -146,7 +147,7 @@ export class MemoryData {
   putExecution(row: ExecutionRow): ExecutionRow {
     const { error, result, progress, data } = row;
     const json = { error: throughJson(error), result: throughJson(result), progress: throughJson(progress) };
-    return this.#executions.put(row.id, structuredClone({ ...row, ...json, data: throughJson(data) }));
+    return this.#executions.put(row.id, copyOf({ ...row, ...json, data: throughJson(data) }));
   }
 
   /** null: that instant is already recorded. */

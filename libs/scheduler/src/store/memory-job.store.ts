@@ -1,5 +1,6 @@
 import { systemClock, type Clock } from '../clock/clock.js';
 import type { Finding } from './audit-finding.js';
+import { copyOf } from './copy.js';
 import { JobStoreConfigurationError } from './errors.js';
 import type {
   ChangeJob,
@@ -228,7 +229,7 @@ export class MemoryJobStore implements JobStore {
 
   /** What goes out is a copy: nobody changes the store through it. */
   #read<T>(work: (data: MemoryData, now: Date) => T): T {
-    return structuredClone(work(this.#data, this.#clock.now()));
+    return copyOf(work(this.#data, this.#clock.now()));
   }
 
   #write<T>(work: (data: MemoryData, now: Date) => T): T {

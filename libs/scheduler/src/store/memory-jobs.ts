@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
+import { copyOf } from './copy.js';
 import { ExecutionNotFoundError, JobConflictError } from './errors.js';
 import { checkOwn, newBackfillRow, newExecutionRow, newManualRow, newRetryRow, submittedOf } from './execution-row.js';
 import type { JobDefinitionEntity } from './job-definition.entity.js';
@@ -36,7 +37,7 @@ function syncJob(data: MemoryData, declared: DeclaredJob, reconcile: Reconcile, 
   if (existing?.codeHash === declared.hash) return [];
   const inForce = versionInForce(data, declared, now);
   const former = existing && definitionOf(data, existing);
-  const wanted = reconcile(structuredClone({ declared, inForce, existing, former, now }));
+  const wanted = reconcile(copyOf({ declared, inForce, existing, former, now }));
   if (!wanted) return [];
   const job = existing ? edit(data, existing, wanted.row) : data.putJob(wanted.row);
   return (wanted.records ?? []).flatMap((each) => insertUnclaimed(data, job, each, now) ?? []);
@@ -65,7 +66,7 @@ export function addJob(data: MemoryData, job: JobRow, onConflict: ConflictRule):
 
 export function changeJob(data: MemoryData, id: string, change: ChangeJob, now: Date): JobRow {
   const job = data.jobOrThrow(id);
-  const wanted = change(structuredClone(job), new Date(now), structuredClone(definitionOf(data, job)));
+  const wanted = change(copyOf(job), new Date(now), copyOf(definitionOf(data, job)));
   if (!wanted) return job;
   const set = Object.fromEntries(Object.entries(wanted.set).filter(([, value]) => value !== undefined));
   const changed = data.putJob({ ...job, ...set, id: job.id, uid: job.uid, version: job.version + 1 });
@@ -112,7 +113,7 @@ export function addBackfill(
   const batch = data.executions().filter((row) => row.batchId === batchId);
   if (batch[0]) return submittedOf({ jobId: batch[0].jobId, submitted: batch.length }, batchId, jobId);
   const job = data.jobOrThrow(jobId);
-  const instants = plan(structuredClone(job), new Date(now));
+  const instants = plan(copyOf(job), new Date(now));
   for (const scheduledAt of instants) {
     data.putExecution(newBackfillRow(job, { id: randomUUID(), batchId, scheduledAt, reason }, now));
   }

@@ -1,10 +1,11 @@
+import { copyOf } from './copy.js';
 import { ABANDONED_REASON, NODE_LOST } from './execution-row.js';
 import type { Beat, NodeRegistration, Rescued } from './job-store.js';
 import type { ExecutionRow, MemoryData, NodeRow } from './memory-data.js';
 import { keepAttempt } from './memory-outcomes.js';
 
 export function registerNode(data: MemoryData, node: NodeRegistration, now: Date): void {
-  const { leaseMs, ...row } = structuredClone(node);
+  const { leaseMs, ...row } = copyOf(node);
   const existing = data.nodes.get(node.incarnation);
   data.nodes.put(node.incarnation, {
     ...row,

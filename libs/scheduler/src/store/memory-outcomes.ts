@@ -1,3 +1,4 @@
+import { copyOf } from './copy.js';
 import { JOB_REMOVED, NODE_LOST } from './execution-row.js';
 import { failuresInARow, isFailure, pausedBecause, PAUSED_BY } from './failures.js';
 import type { ErrorRecord } from './job-execution.entity.js';
@@ -53,7 +54,7 @@ export function keepAttempt(data: MemoryData, row: ExecutionRow, error: ErrorRec
     nodeName: row.nodeName,
     startedAt: row.claimedAt ?? now,
     finishedAt: now,
-    error: structuredClone(error),
+    error: copyOf(error),
   };
   data.attempts.put(row.id, [...(data.attempts.get(row.id) ?? []), attempt]);
 }

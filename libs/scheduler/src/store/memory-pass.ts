@@ -1,3 +1,4 @@
+import { copyOf } from './copy.js';
 import { newExecutionRow } from './execution-row.js';
 import type {
   Decisions,
@@ -48,7 +49,7 @@ export function runPass(
     ...due.map((job) => ({ job, isDue: true, ...activeOf(data, job, request.limit, now) })),
     ...others.map((job) => ({ job, isDue: false, ...activeOf(data, job, request.limit, now) })),
   ];
-  const decisions = decide(structuredClone({ now, missedUntil: data.pauses.missedUntil, jobs }));
+  const decisions = decide(copyOf({ now, missedUntil: data.pauses.missedUntil, jobs }));
   const stopped = decisions.cancels.flatMap((cancel) => makeRoom(data, cancel, now));
   const cancelled = stopped.filter(({ status }) => status === 'cancelled');
   const asked = stopped.filter(({ status }) => status === 'running');
