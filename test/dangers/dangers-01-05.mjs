@@ -33,14 +33,17 @@ export const dangers01to05 = [
               'const early = await readActive(query, this.tables, all, 9);\n' +
               'const { jobs: due, missedUntil } = await lockDueJobs(',
           ],
-          ['...(active.get(job.uid) ?? none)', '...(early.get(job.uid) ?? none)'],
+          ['...(active.get(job.uid) ?? none)', '...(early.jobs.get(job.uid) ?? none)'],
         ],
         ...spec('store/typeorm-dangers', 'counts what another node has started since this one began to look'),
       },
       {
         what: 'a due job is taken without its lock',
         file: statement('lock-jobs'),
-        edits: [['ORDER BY d.wake_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED', 'ORDER BY d.wake_at LIMIT $2']],
+        edits: [
+          ['ORDER BY d.wake_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED', 'ORDER BY d.wake_at LIMIT $2'],
+          ['d.wake_at LIMIT $2 FOR NO KEY UPDATE OF d SKIP LOCKED', 'd.wake_at LIMIT $2'],
+        ],
         ...spec('store/typeorm-dangers', 'leaves a job alone that somebody has locked'),
       },
       {

@@ -199,6 +199,41 @@ export const dangers06to10 = [
         ...contract('pass', 'not at a job that is'),
       },
       {
+        what: 'a priority is worth so much that age never wins',
+        file: store('urgency'),
+        edits: [['const LEVEL_MS = 60_000;', 'const LEVEL_MS = 600_000;']],
+        ...spec('engine/priority', 'what has a lower priority waits for the head start of the others'),
+      },
+      {
+        what: 'a priority has no bound',
+        file: store('urgency'),
+        edits: [['const MOST_LEVELS = 60;', 'const MOST_LEVELS = 1_000_000;']],
+        ...contract('urgency', 'is what has waited longest, where each level of priority is worth a minute'),
+      },
+      {
+        what: 'what is due is taken by its age alone',
+        file: statement('lock-jobs'),
+        edits: [["ORDER BY ${urgentSinceSql('d.wake_at', 'd.priority')}, d.wake_at", 'ORDER BY d.wake_at']],
+        ...contract('urgency', 'is what has waited longest, where each level of priority is worth a minute'),
+      },
+      {
+        what: 'jobs beyond the priorities that are looked at are not found',
+        file: statement('lock-jobs'),
+        edits: [['LIMIT $2 - (SELECT count(*) FROM urgent)', 'LIMIT 0']],
+        ...contract('urgency', 'hides nothing that is due, however many priorities there are'),
+      },
+      {
+        what: 'a pass gives its slots by priority alone',
+        file: engine('decide'),
+        edits: [
+          [
+            'return first === second ? b.job.priority - a.job.priority : first - second;',
+            'void first;\nvoid second;\nreturn b.job.priority - a.job.priority;',
+          ],
+        ],
+        ...spec('engine/priority', 'A pass gives its slot to who waits longest'),
+      },
+      {
         what: 'an outcome whose row is locked is told again at once',
         hangs: true,
         file: engine('outcome-writer'),

@@ -1,4 +1,4 @@
-import { contract, engine, spec, statement } from './sources.mjs';
+import { contract, engine, spec, statement, store } from './sources.mjs';
 
 export const dangers16to20 = [
   {
@@ -104,6 +104,27 @@ export const dangers16to20 = [
         file: statement('complete-outcomes'),
         edits: [["WHERE status = 'pending' ON CONFLICT DO NOTHING", 'WHERE false ON CONFLICT DO NOTHING']],
         ...contract('outcomes', 'keeps the attempt that failed in the history'),
+      },
+      {
+        what: 'a lost lease still writes lines and progress',
+        file: store('progress'),
+        edits: [
+          ["WHERE e.lease_epoch = v.epoch AND e.status = 'running' FOR", "WHERE e.status = 'running' FOR"],
+          ["e.id = v.free_id AND e.lease_epoch = v.epoch AND e.status = 'running'", 'e.id = v.free_id'],
+        ],
+        ...contract('outcomes', 'of another epoch are dropped'),
+      },
+      {
+        what: 'lines that are written twice are there twice',
+        file: store('progress'),
+        edits: [['THEN e.logs[1:v.logs_from] || v.lines', 'THEN e.logs || v.lines']],
+        ...contract('outcomes', 'are added in their place, beside the progress'),
+      },
+      {
+        what: 'lines that were not written with the progress are not told again',
+        file: engine('run-log'),
+        edits: [['lines: all.slice(this.#written) }', 'lines: all.slice(-1) }']],
+        ...spec('engine/run-log', 'and nothing is lost when they fail, or their answer is'),
       },
       {
         what: 'a rescue keeps no attempt',

@@ -18,6 +18,12 @@ export const dangers21to25 = [
         ...contract('pending', 'by schedule stays while its job is'),
       },
       {
+        what: 'a job that fails again and again is never paused',
+        file: statement('count-failures'),
+        edits: [['j.consecutive_failures >= j.pause_after_failures', 'j.consecutive_failures < 0']],
+        ...contract('outcomes', 'pauses a job with so many failures in a row'),
+      },
+      {
         what: 'a resume leaves everything due',
         file: 'libs/scheduler/src/module/calls/job-changes.ts',
         edits: [['if (catchUp && job.nextRunAt !== null) {', 'if (catchUp || !catchUp) {']],
@@ -107,20 +113,27 @@ export const dangers21to25 = [
       },
       {
         what: 'a completion waits for the row of its job',
-        file: statement('complete-outcomes'),
+        file: statement('count-failures'),
         edits: [['uid = ANY($1::uuid[]) FOR NO KEY UPDATE SKIP LOCKED', 'uid = ANY($1::uuid[]) FOR NO KEY UPDATE']],
-        ...spec('store/typeorm-locks', 'of a job holds up no outcome, and its failure is counted with the next one'),
+        ...spec('store/typeorm-locks', 'of a job holds up no outcome, and the failure is counted with the next one'),
       },
       {
         what: 'a completion touches its job though no counter changes',
-        file: store('outcomes'),
-        edits: [
-          [
-            "status === 'succeeded' && (consecutiveFailures > 0 || count.failures > 0)",
-            "status === 'succeeded' && consecutiveFailures > -1",
-          ],
-        ],
+        file: statement('complete-outcomes'),
+        edits: [["v.status = 'succeeded' AND ${endsFailures}", "v.status = 'succeeded'"]],
         ...spec('store/typeorm-dangers', 'that changes no counter does not write the row of its job'),
+      },
+      {
+        what: 'a failure is counted again by everyone who counts',
+        file: statement('count-failures'),
+        edits: [['SET uncounted = false FROM free', 'SET uncounted = true FROM free']],
+        ...contract('outcomes', 'counts failures in a row on the job'),
+      },
+      {
+        what: 'a pass decides before it has counted what ended while somebody had the job',
+        file: store('pass'),
+        edits: [['hasCounted ? await countFailures(query, this.tables, uncounted) : []', '[]']],
+        ...spec('store/typeorm-locks', 'of a job is counted by the next pass over it'),
       },
       {
         what: 'an outcome waits for a row that somebody has locked',
@@ -174,10 +187,13 @@ export const dangers21to25 = [
         what: 'the id of the caller is not heeded',
         file: store('execution-writes'),
         edits: [
-          ['if (existing) return checkOwn(existing, jobId);', 'void existing;'],
           [
-            'const row = newExecutionRow(job, record, null, now);',
-            'const row = newExecutionRow(job, { ...record, id: crypto.randomUUID() }, null, now);',
+            'if (existing) return checkOwn(existing, own);\n  const job = await readKept(query, tables, jobId);',
+            'void existing;\n  const job = await readKept(query, tables, jobId);',
+          ],
+          [
+            'newManualRow(job, execution, await databaseNow(query))',
+            'newManualRow(job, { ...execution, id: crypto.randomUUID() }, await databaseNow(query))',
           ],
         ],
         ...contract('executions', 'with the same id again gives the same row, whatever has become of it'),
@@ -225,9 +241,15 @@ export const dangers21to25 = [
         ...contract('backfill', 'of one batch at once from two stores submits it once'),
       },
       {
+        what: 'the id of a retry passes for that of another run',
+        file: store('execution-row'),
+        edits: [[' && row.retryOf === retryOf', '']],
+        ...contract('executions', 'rejects with the id of anything else, and its own id is taken for other runs'),
+      },
+      {
         what: 'a backfill takes the room of a fire',
         file: engine('decide'),
-        edits: [['pending.filter((execution) => !isBackfill(execution))', 'pending']],
+        edits: [['places.claim(pending.filter((execution) => !isBackfill(execution)))', 'places.claim(pending)']],
         ...spec('engine/decide', 'starts after the fire that is due'),
       },
       {

@@ -45,8 +45,8 @@ export const dangers26to30 = [
         file: store('outcomes'),
         edits: [
           [
-            'const counts = failureCounts(',
-            "await query('SELECT pg_notify($1, $2)', [this.tables.channel, '']);\nconst counts = failureCounts(",
+            'const jobs = new Set(done',
+            "await query('SELECT pg_notify($1, $2)', [this.tables.channel, '']);\nconst jobs = new Set(done",
           ],
         ],
         ...spec('store/typeorm-dangers', 'neither by a pass nor by an outcome'),
