@@ -12,6 +12,9 @@ const inDocs = readdirSync(resolve(root, 'docs'), { recursive: true, encoding: '
 const others = ['libs/testing/README.md', ...inDocs].map((path) => readFileSync(resolve(root, path), 'utf8'));
 const blocks = [...[readme, ...others].join('\n').matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code ?? '');
 
+/** An ES module, wherever it would stand. */
+const ESM = { languageVersion: ts.ScriptTarget.ESNext, impliedNodeFormat: ts.ModuleKind.ESNext } as const;
+
 it('The quick start of the README fits in 20 lines', () => {
   const quickStart = readme.split('<!-- quick-start -->')[1]?.match(/```ts\n(.*?)```/s)?.[1] ?? '';
   expect(quickStart).toContain('@ScheduledJob');
@@ -31,9 +34,7 @@ it('Every TypeScript block of the documentation compiles', () => {
   host.readFile = (path) => files.get(path) ?? readFile.call(host, path);
   host.getSourceFile = (path, ...rest) => {
     const code = files.get(path);
-    return code === undefined
-      ? getSourceFile.call(host, path, ...rest)
-      : ts.createSourceFile(path, code, ts.ScriptTarget.ESNext);
+    return code === undefined ? getSourceFile.call(host, path, ...rest) : ts.createSourceFile(path, code, ESM);
   };
   const program = ts.createProgram([...files.keys()], options, host);
   const problems = [...files.keys()].flatMap((path) => ts.getPreEmitDiagnostics(program, program.getSourceFile(path)));
