@@ -204,7 +204,7 @@ export class MemoryJobStore implements JobStore {
     // rows are replaced, never changed: these are as they are now
     const rows = this.#data.jobs().filter(({ source }) => source === 'dynamic');
     rows.sort((a, b) => (a.id < b.id ? -1 : 1));
-    for (let from = 0; from < rows.length; from += PAGE) await onPage(structuredClone(rows.slice(from, from + PAGE)));
+    for (let from = 0; from < rows.length; from += PAGE) await onPage(copyOf(rows.slice(from, from + PAGE)));
   }
 
   async activeExecutions(jobUid: string) {

@@ -100,7 +100,7 @@ export function retryExecution(data: MemoryData, executionId: string, retry: New
   if (!retried) throw new ExecutionNotFoundError(executionId);
   const existing = data.execution(retry.id);
   if (existing) return checkOwn(existing, { jobId: retried.jobId, retryOf: retried.id });
-  const planned = { ...retry, ...retry.plan(structuredClone(retried)) };
+  const planned = { ...retry, ...retry.plan(copyOf(retried)) };
   return data.putExecution(newRetryRow(data.jobOrThrow(retried.jobId), retried, planned, now));
 }
 
