@@ -194,6 +194,12 @@ export interface JobStore {
   /** Idempotent: repeating a write whose answer was lost says `written`. One verdict for each outcome, in order. */
   complete(outcomes: readonly OutcomeRecord[]): Promise<OutcomeVerdict[]>;
   /**
+   * The same in this transaction, whose commit completes the executions; what is not `written` has to be rolled back. It
+   * waits for rows that are locked. Rejects with `CallerTransactionError` for a transaction elsewhere, also when there is
+   * nothing to complete. Without it, transactional handlers are completed after their commit.
+   */
+  completeIn?(outcomes: readonly OutcomeRecord[], manager: TransactionHandle): Promise<OutcomeVerdict[]>;
+  /**
    * Only for executions that are still running under that epoch. Repeatable. Resolves with the ids of those whose row
    * somebody else has at this moment: tell them again later.
    */

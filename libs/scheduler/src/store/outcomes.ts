@@ -3,7 +3,12 @@ import { isUnwritable } from './database-errors.js';
 import type { OutcomeRecord, OutcomeVerdict } from './job-store.js';
 import type { Query } from './lease.js';
 import type { JobEntity } from './job.entity.js';
-import { completeOutcomes, writtenBefore, type WrittenOutcome } from './statements/complete-outcomes.js';
+import {
+  completeOutcomes,
+  lockExecutions,
+  writtenBefore,
+  type WrittenOutcome,
+} from './statements/complete-outcomes.js';
 import { countFailures } from './statements/count-failures.js';
 import type { Tables } from './tables.js';
 
@@ -27,13 +32,31 @@ export class OutcomeWrites {
     }
   }
 
+  /** In a transaction that is somebody else's to commit. What is not written is `fenced`: locked rows are waited for. */
+  async writeIn(query: Query, outcomes: readonly OutcomeRecord[]): Promise<OutcomeVerdict[]> {
+    if (outcomes.length === 0) return [];
+    await lockExecutions(query, this.tables, outcomes);
+    const done = await completeOutcomes(query, this.tables, outcomes);
+    const paused = await this.#count(query, done);
+    const verdicts = outcomes.map((_, index): OutcomeVerdict => {
+      const found = done.find((each) => each.index === index);
+      return found === undefined ? { kind: 'fenced' } : written(found.status, found.reason);
+    });
+    return tellPaused(verdicts, done, paused);
+  }
+
   async #writeTogether(outcomes: readonly OutcomeRecord[]): Promise<OutcomeVerdict[]> {
     return await this.keeper.transaction(async ({ query }) => {
       const done = await completeOutcomes(query, this.tables, outcomes);
-      const jobs = new Set(done.filter(({ isUncounted }) => isUncounted).map(({ jobUid }) => jobUid));
-      const paused = jobs.size > 0 ? await countFailures(query, this.tables, [...jobs]) : [];
+      const paused = await this.#count(query, done);
       return tellPaused(await verdictsOn(query, this.tables, outcomes, done), done, paused);
     });
+  }
+
+  /** The jobs that it pauses. */
+  async #count(query: Query, done: readonly WrittenOutcome[]): Promise<JobEntity[]> {
+    const jobs = new Set(done.filter(({ isUncounted }) => isUncounted).map(({ jobUid }) => jobUid));
+    return jobs.size > 0 ? await countFailures(query, this.tables, [...jobs]) : [];
   }
 
   /** Halves until the one that cannot be stored is alone, and writes that one without what it carries. */
@@ -54,7 +77,7 @@ const bareOutcomes = new WeakSet<OutcomeRecord>();
 const isBare = (outcome: OutcomeRecord): boolean => bareOutcomes.has(outcome);
 
 /** The status stands; what could not be stored is replaced by a note that says so. */
-function bare(outcome: OutcomeRecord, error: unknown): OutcomeRecord {
+export function bare(outcome: OutcomeRecord, error: unknown): OutcomeRecord {
   const why = error instanceof Error ? error.message : String(error);
   const note = `It could not be stored: ${why}`;
   const name = outcome.error ? storable(outcome.error.name) : '';

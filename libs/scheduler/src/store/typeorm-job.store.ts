@@ -3,6 +3,7 @@ import type { Finding } from './audit-finding.js';
 import { inCallersTransaction } from './caller-transaction.js';
 import * as pauses from './cluster-pause.js';
 import { ConnectionKeeper } from './connection-keeper.js';
+import { isUnwritable } from './database-errors.js';
 import { syncJobs, undeclaredJobs } from './declared-jobs.js';
 import { decodeRow, selectList } from './entity-rows.js';
 import { JobStoreConfigurationError } from './errors.js';
@@ -26,13 +27,14 @@ import type {
   PauseNote,
   ProgressUpdate,
   StoreCall,
+  TransactionHandle,
 } from './job-store.js';
 import { JobEntity } from './job.entity.js';
 import { addJobs, changeJob, readJobs, removeJob } from './job-writes.js';
 import type { Query } from './lease.js';
 import * as nodes from './nodes.js';
 import { NotificationConnection } from './notifications.js';
-import { OutcomeWrites } from './outcomes.js';
+import { bare, OutcomeWrites } from './outcomes.js';
 import { Pass } from './pass.js';
 import { saveProgress } from './progress.js';
 import { prune } from './retention.js';
@@ -110,6 +112,15 @@ export class TypeOrmJobStore implements JobStore {
 
   async complete(outcomes: readonly OutcomeRecord[]) {
     return await this.#outcomes.write(outcomes);
+  }
+
+  async completeIn(outcomes: readonly OutcomeRecord[], manager: TransactionHandle) {
+    const write = (each: readonly OutcomeRecord[]) =>
+      this.#write({ manager }, (query) => this.#outcomes.writeIn(query, each));
+    return await write(outcomes).catch((error: unknown) => {
+      if (!isUnwritable(error)) throw error;
+      return write(outcomes.map((outcome) => bare(outcome, error)));
+    });
   }
 
   async saveProgress(updates: readonly ProgressUpdate[]) {

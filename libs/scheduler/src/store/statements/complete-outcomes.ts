@@ -92,6 +92,17 @@ export interface WrittenBefore {
   reason: string | null;
 }
 
+/** Waits for whoever has them, such as a cancel, within the transaction's lock timeout: there is no next time for these. */
+export async function lockExecutions(
+  query: Query,
+  { execution }: Tables,
+  outcomes: readonly OutcomeRecord[],
+): Promise<void> {
+  await query(`SELECT 1 FROM ${execution} WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE`, [
+    outcomes.map((outcome) => outcome.executionId),
+  ]);
+}
+
 /**
  * Of outcomes that were not written just now: what had been written; `running`: nothing yet, somebody else had the row;
  * null: nothing, ever. An execution that stopped running under this epoch was ended by its owner, and a retry left its
