@@ -101,6 +101,11 @@ export class CallerTransactionError extends Error {
   override readonly name = 'CallerTransactionError';
 }
 
+/** A transactional handler ended its own transaction, or tried to. */
+export class HandlerTransactionError extends Error {
+  override readonly name = 'HandlerTransactionError';
+}
+
 /** The connection was given up for new ones, after another call had failed: the consequence of a failure, not another. */
 export class ConnectionsReplacedError extends JobStoreUnavailableError {}
 
