@@ -1,19 +1,21 @@
 import type { Random } from '../clock/backoff.js';
 import type { Clock } from '../clock/clock.js';
 import type { JobExecutionEntity } from '../store/job-execution.entity.js';
+import type { HandlerTransactions } from '../store/handler-transactions.js';
 import type { JobEntity } from '../store/job.entity.js';
 import type { OutcomeRecord, OutcomeVerdict } from '../store/job-store.js';
 import type { Trigger } from '../triggers/trigger.js';
 import type { EngineEvents } from './engine-events.js';
 import type { JobLoggerFactory } from './engine-logger.js';
-import { ExecutionRun, RunContext } from './execution-run.js';
+import { ExecutionRun, RunContext, settle } from './execution-run.js';
 import type { HandlerRegistry, JobHandler } from './handler-registry.js';
 import { executionInfo, jobInfo } from './info.js';
 import type { AbortCause, JobContext } from './job-context.js';
-import { DEFAULT_EXECUTOR, executorOf } from './job-settings.js';
+import { DEFAULT_EXECUTOR, executorOf, TRANSACTIONAL_SETTINGS } from './job-settings.js';
 import { outcomeOf, type Ending } from './outcome.js';
 import { leaseKey, type OutcomeWriter } from './outcome-writer.js';
 import { toldLogger, type LogLine } from './run-log.js';
+import { performInTransaction, type Committed } from './transactional-run.js';
 
 /**
  * Wraps every handler of a scheduler: tenant, tracing, AsyncLocalStorage. It must call `run` and return what it gives;
@@ -34,6 +36,7 @@ export interface DispatcherParts {
   registry: HandlerRegistry;
   events: EngineEvents;
   writer: OutcomeWriter;
+  transactions?: HandlerTransactions | undefined;
   /** A slot was freed. */
   onFree(): void;
 }
@@ -76,7 +79,8 @@ export class Dispatcher {
 
   /** Call it only for executions whose claim was acknowledged. */
   start(execution: JobExecutionEntity, job: JobEntity): void {
-    const run = new ExecutionRun(execution, job, this.parts.clock);
+    const { registry, clock } = this.parts;
+    const run = new ExecutionRun(execution, withTimeout(job, registry.handler(job.handler)), clock);
     this.#runs.set(keyOf(execution), run);
     if (this.#isClosed) this.#giveBack(run);
     else void this.#perform(run);
@@ -119,22 +123,13 @@ export class Dispatcher {
   }
 
   async #perform(run: ExecutionRun): Promise<void> {
-    const { events, clock, random, writer } = this.parts;
+    const { events, writer } = this.parts;
     events.emit('execution.started', { execution: executionInfo(run.execution) });
-    const ending: Ending = await run.perform(() => this.#call(run));
-    const durationMs = clock.monotonicMs() - run.startedMs;
-    run.execution.logs = run.log.all;
-    const { execution, job, abortCause } = run;
-    const outcome = outcomeOf({
-      execution,
-      job,
-      ending,
-      abortCause,
-      logs: run.log.rest,
-      durationMs,
-      leaseMs: this.options.leaseMs,
-      random,
-    });
+    const ending = await run.perform((over) => this.#handle(run, over));
+    if (ending.kind === 'committed') {
+      return this.#written(run, ending.outcome, { kind: 'written', status: ending.outcome.status });
+    }
+    const outcome = this.#outcomeOf(run, ending, run.abortCause);
     writer.add(outcome, (verdict) => this.#written(run, outcome, verdict));
   }
 
@@ -145,22 +140,45 @@ export class Dispatcher {
     this.parts.writer.add(outcome, (verdict) => this.#written(run, outcome, verdict));
   }
 
-  #call(run: ExecutionRun): unknown {
+  async #handle(run: ExecutionRun, over: AbortSignal): Promise<Ending | Committed> {
+    const { registry, transactions } = this.parts;
+    const handler = registry.handler(run.job.handler);
+    if (!handler?.isTransactional) return await settle(() => this.#call(run, handler));
+    return await performInTransaction({
+      run,
+      transactions,
+      over,
+      handler: (manager) => this.#call(run, handler, { manager }),
+      outcomeOf: (value) => this.#outcomeOf(run, { kind: 'returned', value }, null),
+    });
+  }
+
+  #outcomeOf(run: ExecutionRun, ending: Ending, abortCause: AbortCause | null): OutcomeRecord {
+    const { clock, random } = this.parts;
+    const { execution, job } = run;
+    const durationMs = clock.monotonicMs() - run.startedMs;
+    const { leaseMs } = this.options;
+    execution.logs = run.log.all;
+    return outcomeOf({ execution, job, ending, abortCause, logs: run.log.rest, durationMs, leaseMs, random });
+  }
+
+  /** `more`: what its context has beside the usual. */
+  #call(run: ExecutionRun, handler: JobHandler | undefined, more: object = {}): unknown {
     const { registry, events, writer } = this.parts;
     const { execution, job } = run;
-    const handler = registry.handler(job.handler);
     if (handler === undefined) throw new Error(`This node has no handler "${job.handler}".`);
     const logger = toldLogger(this.options.loggerFor(execution.jobId, execution.id), (level, message) =>
       this.#logged(run, { level, message, at: this.parts.clock.now() }),
     );
     const previousRunAt = (): Date | null => previousInstant(registry.triggerOf(job), run);
-    const context = new RunContext(run, logger, previousRunAt, (progress) => {
+    const base = new RunContext(run, logger, previousRunAt, (progress) => {
       // a handler that was given up may go on reporting for ever
       if (run.isOver) return;
       execution.progress = progress;
       writer.report(run);
       events.emit('execution.progress', { execution: executionInfo(execution), ...progress });
     });
+    const context = Object.assign(base, more);
     const { aroundJob } = this.options;
     return aroundJob === undefined ? handler.run(context) : wrapped(aroundJob, context, handler);
   }
@@ -175,12 +193,19 @@ export class Dispatcher {
 
   #written(run: ExecutionRun, outcome: OutcomeRecord, verdict: FinalVerdict): void {
     this.#runs.delete(keyOf(run.execution));
-    announce(this.parts, run.execution, outcome, verdict);
+    const isCommitted = verdict.kind === 'written' && verdict.status === run.committing?.status;
+    announce(this.parts, run.execution, isCommitted ? run.committing! : outcome, verdict);
     if (verdict.kind === 'written' && verdict.paused) {
       this.parts.events.emit('job.paused', { job: jobInfo(verdict.paused) });
     }
     this.parts.onFree();
   }
+}
+
+/** A transaction must come to an end, also that of a job that was added where nobody knew that its handler needs one. */
+function withTimeout(job: JobEntity, handler: JobHandler | undefined): JobEntity {
+  if (!handler?.isTransactional || job.timeoutMs !== null) return job;
+  return { ...job, timeoutMs: TRANSACTIONAL_SETTINGS.timeoutMs };
 }
 
 function neverRun(

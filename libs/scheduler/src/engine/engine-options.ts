@@ -1,5 +1,6 @@
 import type { Random } from '../clock/backoff.js';
 import type { Clock } from '../clock/clock.js';
+import type { HandlerTransactions } from '../store/handler-transactions.js';
 import type { JobStore } from '../store/job-store.js';
 import type { AroundJob } from './dispatcher.js';
 import type { EngineEvents, SchedulerState } from './engine-events.js';
@@ -31,6 +32,8 @@ export interface EngineParts {
   registry: HandlerRegistry;
   clock: Clock;
   random: Random;
+  /** For transactional handlers. @default none: their runs fail, and say why */
+  transactions?: HandlerTransactions | undefined;
   /** Where listeners may have subscribed already. @default new ones */
   events?: EngineEvents | undefined;
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock/clock.js';
 import type { JobExecutionEntity, ProgressRecord } from '../store/job-execution.entity.js';
 import type { JobEntity } from '../store/job.entity.js';
-import type { ProgressUpdate } from '../store/job-store.js';
+import type { OutcomeRecord, ProgressUpdate } from '../store/job-store.js';
 import type { Logger } from './engine-logger.js';
 import { JobAbortedError, JobContext, type AbortCause } from './job-context.js';
 import { storable } from './json.js';
@@ -20,6 +20,8 @@ export class ExecutionRun {
   #isOver = false;
   readonly startedMs: number;
   readonly log: RunLog;
+  /** What it ends as if a commit took place that was asked for. */
+  committing: OutcomeRecord | null = null;
 
   constructor(
     readonly execution: JobExecutionEntity,
@@ -59,14 +61,17 @@ export class ExecutionRun {
     this.#ended?.();
   }
 
-  /** Resolves when the handler settles, or when the grace after an abort is over. Never rejects. */
-  async perform(handler: () => unknown): Promise<Ending> {
+  /**
+   * Resolves with what `work` made of the handler, or when the grace after an abort is over. `work` never rejects; its
+   * signal aborts when nobody waits for it any more.
+   */
+  async perform<T>(work: (over: AbortSignal) => Promise<T>): Promise<T | Ending> {
     const over = new AbortController();
     const givenUp = new Promise<void>((resolve) => (this.#ended = resolve));
     if (this.job.timeoutMs !== null) void this.#abortAfter(this.job.timeoutMs, over.signal);
     try {
       return await Promise.race([
-        settle(handler),
+        work(over.signal),
         givenUp.then(unsettled),
         this.#graceOver(over.signal).then(unsettled),
       ]);
@@ -91,7 +96,7 @@ function unsettled(): Ending {
   return { kind: 'unsettled' };
 }
 
-async function settle(handler: () => unknown): Promise<Ending> {
+export async function settle(handler: () => unknown): Promise<Ending> {
   try {
     return { kind: 'returned', value: await handler() };
   } catch (error) {

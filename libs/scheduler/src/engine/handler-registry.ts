@@ -16,6 +16,8 @@ export interface JobHandler {
   source: string;
   /** Settings that every job of this handler starts from. */
   settings: JobSettings;
+  /** It works in a transaction of the application, whose commit completes its run. @default false */
+  isTransactional?: boolean;
   run(context: JobContext<unknown>): unknown;
 }
 

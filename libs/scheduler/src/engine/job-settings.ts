@@ -21,7 +21,7 @@ export interface JobPolicies {
   overlap?: OverlapPolicy;
   /** @default { maxAttempts: 1 } */
   retry?: RetryPolicy;
-  /** After this long the signal aborts, and the run is recorded `timed-out`. @default none */
+  /** After this long the signal aborts, and the run is recorded `timed-out`. @default none; transactional handlers: 60_000 */
   timeoutMs?: number;
   /** What becomes of a run whose node died. @default 'rerun', at most 3 crashes, whatever `retry` says */
   onNodeLoss?: NodeLossPolicy;
@@ -65,6 +65,9 @@ export const DEFAULT_SETTINGS = {
   executor: DEFAULT_EXECUTOR,
   tags: [],
 } as const satisfies JobSettings;
+
+/** What transactional handlers have instead: slots of their own, and an end. */
+export const TRANSACTIONAL_SETTINGS = { executor: 'transactional', timeoutMs: 60_000 } as const satisfies JobSettings;
 
 export const DEFAULT_BACKOFF = {
   kind: 'exponential',

@@ -13,7 +13,6 @@ import { OutcomeWriter } from './outcome-writer.js';
 import { Pauses } from './pauses.js';
 import { SchedulerLoop } from './scheduler-loop.js';
 import { BACKGROUND, StateMachine } from './scheduler-state.js';
-import type { Service } from './service.js';
 import { Auditor } from './services/auditor.js';
 import { DefinitionKeeper } from './services/definition-keeper.js';
 import { HistoryPruner } from './services/history-pruner.js';
@@ -75,7 +74,7 @@ export class SchedulerEngine {
     this.writer = new OutcomeWriter(store, clock);
     this.#dispatcher = new Dispatcher(
       { concurrency: options.runJobs ? concurrency : {}, leaseMs, aroundJob, loggerFor },
-      { clock, random, registry, events: this.events, writer: this.writer, onFree: () => this.#slotFreed() },
+      { ...parts, events: this.events, writer: this.writer, onFree: () => this.#slotFreed() },
     );
     this.#keeper = new DefinitionKeeper(this.session, clock);
     this.#listener = new NotificationListener(store, this.session, clock, random, () => this.#heard());
@@ -167,7 +166,8 @@ export class SchedulerEngine {
     this.#keeping = new AbortController();
     this.#dispatcher.open();
     this.#lastTurnMs = this.parts.clock.monotonicMs();
-    const error = await this.session.ready().catch((reason: unknown) => asError(reason));
+    const opened = this.session.ready().then(() => this.parts.transactions?.check());
+    const error = await opened.catch(asError);
     // shut down meanwhile: nothing is to be started, and nobody is interested in what failed
     if (claiming.signal.aborted) return;
     if (error instanceof JobStoreUnavailableError) this.#failed({ service: 'loop', error, attempt: 1, retryInMs: 0 });
@@ -207,7 +207,7 @@ export class SchedulerEngine {
     const pruner = new HistoryPruner(store, session, clock, retention);
     const auditor = new Auditor({ ...this.parts, session, events, leaseMs, onRepaired: () => this.wake() });
     this.#loopEnded = this.#supervisor.keep(this.#loop, this.#claiming.signal);
-    const others: Service[] = [pruner, auditor, this.#keeper, ...(notifications ? [this.#listener] : [])];
+    const others = [pruner, auditor, this.#keeper, ...(notifications ? [this.#listener] : [])];
     for (const service of others) void this.#supervisor.keep(service, this.#claiming.signal);
     for (const service of [this.writer, renewer]) void this.#supervisor.keep(service, this.#keeping.signal);
   }
