@@ -27,6 +27,7 @@ export type {
   ProgressRecord,
 } from './store/job-execution.entity.js';
 export type * from './store/job-store.js';
+export type * from './store/handler-transactions.js';
 export * from './store/errors.js';
 export { MemoryJobStore } from './store/memory-job.store.js';
 export { TypeOrmJobStore } from './store/typeorm-job.store.js';
@@ -45,6 +46,7 @@ export type { SchedulerHealth } from './engine/engine-options.js';
 // module
 export { SchedulerModule } from './module/scheduler.module.js';
 export { SCHEDULER_OPTIONS, SchedulerOptionsError, type SchedulerModuleOptions } from './module/scheduler.options.js';
+export { TransactionalJobContext } from './module/transactional-job-context.js';
 export { InjectScheduler, JobHandler, OnSchedulerEvent, ScheduledJob } from './module/scheduled-job.decorator.js';
 export { SchedulerService } from './module/scheduler.service.js';
 export { SchedulerNotStartedError } from './module/scheduler.runtime.js';

@@ -38,6 +38,15 @@ export class ApplicationDataSource {
     return { connection, shared: null };
   }
 
+  /**
+   * What transactional handlers work on. null: there is none, and nobody asked for one.
+   *
+   * @throws SchedulerOptionsError
+   */
+  forHandlers(options: ResolvedOptions): DataSource | null {
+    return this.#find(options.dataSource, `SchedulerModule "${options.name}"`);
+  }
+
   #find(wanted: ResolvedOptions['dataSource'], where: string): DataSource | null {
     if (wanted === undefined) {
       const found = this.#get(DataSource);

@@ -5,6 +5,7 @@ import { shown } from '../triggers/instant.js';
 export interface JobDeclaration {
   scheduler?: string;
   id?: string;
+  transactional?: unknown;
   /** Other options, unchecked. */
   [option: string]: unknown;
 }
@@ -12,6 +13,7 @@ export interface JobDeclaration {
 export interface HandlerDeclaration extends JobSettings {
   scheduler?: string;
   key?: string;
+  transactional?: unknown;
 }
 /** What `@OnSchedulerEvent` was given. */
 export interface ListenerDeclaration {

@@ -1,7 +1,13 @@
 import type { InjectionToken } from '@nestjs/common';
 
 import { draftJob, type JobDraft } from '../engine/job-draft.js';
-import { InvalidJobError, type JobPolicies, type JobSettings, type ResolvedSettings } from '../engine/job-settings.js';
+import {
+  InvalidJobError,
+  TRANSACTIONAL_SETTINGS,
+  type JobPolicies,
+  type JobSettings,
+  type ResolvedSettings,
+} from '../engine/job-settings.js';
 import { shown } from '../triggers/instant.js';
 import { InvalidTriggerError } from '../triggers/trigger.js';
 import { triggerOf, type Schedule as Timing } from '../triggers/trigger-spec.js';
@@ -13,13 +19,13 @@ export interface JobSurroundings {
   timeZone: string;
   defaults: JobPolicies;
   /** Beside the one that is always there. */
-  executors: Readonly<Record<string, unknown>>;
+  executors: Readonly<Record<string, { concurrency: number }>>;
 }
 export type Resolve = (token: InjectionToken) => unknown;
 
 type Definition = Timing & JobSettings & { maxRuns?: number; jitterMs?: number; data?: unknown; disabled?: unknown };
 
-const DECLARED_KEYS = ['id', 'scheduler'];
+const DECLARED_KEYS = ['id', 'scheduler', 'transactional'];
 const DEFINITION_KEYS = [...RECURRENCE_KEYS, ...SETTING_KEYS, 'data', 'disabled'];
 
 /** The job that a decorator declares; null when this process does not declare it. Throws what says where and why. */
@@ -67,10 +73,15 @@ function draftOf(job: CatalogJob, definition: Definition, surroundings: JobSurro
     schedule: { kind: 'trigger', trigger, maxRuns, jitterMs },
     data,
     source: 'code',
-    settings: [surroundings.defaults, job.handler.settings, definition],
+    settings: [builtIn(job.handler), surroundings.defaults, job.handler.settings, definition],
   });
   checkExecutor(draft.settings, surroundings);
   return draft;
+}
+
+/** What jobs of a handler have that nobody says anything about. */
+export function builtIn({ isTransactional }: { isTransactional?: boolean }): JobSettings {
+  return isTransactional === true ? TRANSACTIONAL_SETTINGS : {};
 }
 
 /** A job in a pool that nobody has would wait for ever. */

@@ -8,6 +8,7 @@ import type { JsonSafe, Mutable } from './handler-method.js';
 import type { Bounds, CronFields, Recurrence } from './job-timing.js';
 import { DEFAULT_SCHEDULER } from './scheduler.options.js';
 import { getSchedulerToken } from './scheduler.token.js';
+import type { TransactionalJobContext } from './transactional-job-context.js';
 
 interface Declared {
   /**
@@ -29,9 +30,18 @@ type Deps<I extends readonly InjectionToken[]> = {
   // oxlint-disable-next-line typescript/no-explicit-any -- nobody knows what a string or a symbol stands for
   -readonly [P in keyof I]: I[P] extends abstract new (...args: never[]) => infer T ? T : any;
 };
-/** `strictFunctionTypes` does the rest: a method whose context wants other data does not compile. */
-type JobMethod<D> = (context: JobContext<Mutable<D>>) => unknown;
-type Decorates<D> = <M extends JobMethod<D>>(
+/** `strictFunctionTypes` does the rest: a method whose context wants other data, or a manager it will not get, does not compile. */
+type JobMethod<D, T> = (
+  context: T extends true ? TransactionalJobContext<Mutable<D>> : JobContext<Mutable<D>>,
+) => unknown;
+interface Tx<T> {
+  /**
+   * The method gets a `TransactionalJobContext`: what it writes with `context.manager` is committed together with the end of
+   * the run, so that it is there exactly once. @default false
+   */
+  transactional?: T;
+}
+type Decorates<D, T> = <M extends JobMethod<D, T>>(
   prototype: object,
   method: string | symbol,
   descriptor: TypedPropertyDescriptor<M>,
@@ -43,17 +53,23 @@ type Decorates<D> = <M extends JobMethod<D>>(
  * The boot fails with `InvalidJobError` or `InvalidTriggerError` when the options cannot work.
  * @param cron 5 or 6 fields (seconds first), or a nickname such as '@daily'
  */
-export function ScheduledJob<const D = undefined>(
+export function ScheduledJob<const D = undefined, const T extends boolean = false>(
   cron: string,
-  options?: Declared & Bounds & CronFields & JobSettings & Extras<D>,
-): Decorates<D>;
+  options?: Declared & Bounds & CronFields & JobSettings & Extras<D> & Tx<T>,
+): Decorates<D, T>;
 /** The same, from what providers know: `useFactory` is called once, at boot, after every `onModuleInit`. */
-export function ScheduledJob<const I extends readonly InjectionToken[], const D = undefined>(
-  options: Declared & { inject: I; useFactory: (...deps: Deps<I>) => Definition<D> | Promise<Definition<D>> },
-): Decorates<D>;
+export function ScheduledJob<
+  const I extends readonly InjectionToken[],
+  const D = undefined,
+  const T extends boolean = false,
+>(
+  options: Declared & Tx<T> & { inject: I; useFactory: (...deps: Deps<I>) => Definition<D> | Promise<Definition<D>> },
+): Decorates<D, T>;
 /** The same, with one of `cron`, `every` and `trigger`. */
-export function ScheduledJob<const D = undefined>(options: Declared & Definition<D>): Decorates<D>;
-export function ScheduledJob(schedule: string | object, options: object = {}): Decorates<never> {
+export function ScheduledJob<const D = undefined, const T extends boolean = false>(
+  options: Declared & Definition<D> & Tx<T>,
+): Decorates<D, T>;
+export function ScheduledJob(schedule: string | object, options: object = {}): Decorates<never, true> {
   const declaration = typeof schedule === 'string' ? { ...options, cron: schedule } : schedule;
   return (prototype, method) => declareMethod('ScheduledJob', prototype, method, 'jobs', declaration as JobDeclaration);
 }
@@ -63,9 +79,9 @@ export function ScheduledJob(schedule: string | object, options: object = {}): D
  * `key` is what rows store: set it, or renaming the class strands them. @default 'Class.method'
  * Settings given here are what every job of the handler starts from.
  */
-export function JobHandler(
-  options: string | (JobSettings & { key?: string; scheduler?: string }) = {},
-): Decorates<never> {
+export function JobHandler<const T extends boolean = false>(
+  options: string | (JobSettings & Tx<T> & { key?: string; scheduler?: string }) = {},
+): Decorates<never, T> {
   const declaration = typeof options === 'string' ? { key: options } : options;
   return (prototype, method) => declareMethod('JobHandler', prototype, method, 'handlers', declaration);
 }

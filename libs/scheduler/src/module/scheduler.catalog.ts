@@ -37,6 +37,12 @@ export class SchedulerCatalog {
   readonly jobs: readonly CatalogJob[];
   readonly listeners: readonly CatalogListener[];
 
+  /** 'Class.method' of one that needs the application's data source; null: none does. */
+  get transactionalSource(): string | null {
+    const all = [...this.handlers, ...this.jobs.map(({ handler }) => handler)];
+    return all.find(({ isTransactional }) => isTransactional === true)?.source ?? null;
+  }
+
   constructor(scheduler: string, methods: readonly FoundMethod[]) {
     const own = methods.map((found) => onlyOf(scheduler, found));
     const given = own.flatMap((found) => found.declared.handlers.map((each) => handlerOf(found, each)));
@@ -92,17 +98,18 @@ function onlyOf(name: string, found: FoundMethod): FoundMethod {
 
 function handlerOf(found: FoundMethod, declaration: HandlerDeclaration): CatalogHandler {
   const { source, declared } = found;
-  const stranger = strangerIn(declaration, ['key', 'scheduler', ...SETTING_KEYS]);
+  const stranger = strangerIn(declaration, ['key', 'scheduler', 'transactional', ...SETTING_KEYS]);
   if (stranger !== null) throw new InvalidJobError(`@JobHandler on ${source}: ${stranger}`);
   if (declared.handlers.length > 1) {
     throw new InvalidJobError(`@JobHandler stands twice on ${source}. Remove one of them: a method has one key.`);
   }
-  const { key, scheduler: _, ...settings } = declaration;
+  const { key, scheduler: _, transactional, ...settings } = declaration;
   if (key !== undefined && (typeof key !== 'string' || key === '')) {
     throw new InvalidJobError(`@JobHandler on ${source}: the key is ${shown(key)}. Write a text, e.g. 'send-report'.`);
   }
   if (key === undefined) refuseMinified(found, `@JobHandler('…')`);
-  return { ...methodOf(found), key: key ?? source, settings };
+  const isTransactional = checkedTransactional(`@JobHandler on ${source}`, transactional) ?? false;
+  return { ...methodOf(found), key: key ?? source, settings, isTransactional };
 }
 
 function jobsOf(found: FoundMethod): CatalogJob[] {
@@ -114,10 +121,13 @@ function jobsOf(found: FoundMethod): CatalogJob[] {
     );
   }
   if (unnamed.length > 0) refuseMinified(found, `@ScheduledJob({ id: '…', … })`);
-  const settings = declared.handlers[0] === undefined ? {} : handlerOf(found, declared.handlers[0]).settings;
+  const handler = declared.handlers[0] === undefined ? null : handlerOf(found, declared.handlers[0]);
   return declared.jobs.map((declaration) => {
     const { id = source } = declaration;
-    return { id, declaration, handler: { ...methodOf(found), key: declaredKey(id), settings } };
+    const own = checkedTransactional(`@ScheduledJob on ${source}`, declaration.transactional);
+    const isTransactional = own ?? handler?.isTransactional ?? false;
+    const settings = handler?.settings ?? {};
+    return { id, declaration, handler: { ...methodOf(found), key: declaredKey(id), settings, isTransactional } };
   });
 }
 
@@ -125,7 +135,13 @@ function jobsOf(found: FoundMethod): CatalogJob[] {
 function scheduledMethodOf(found: FoundMethod): CatalogHandler[] {
   const { jobs, handlers } = found.declared;
   if (jobs.length === 0 || handlers.length > 0 || isMinified(found)) return [];
-  return [{ ...methodOf(found), key: found.source, settings: {} }];
+  const isTransactional = jobs.every(({ transactional }) => transactional === true);
+  return [{ ...methodOf(found), key: found.source, settings: {}, isTransactional }];
+}
+
+function checkedTransactional(where: string, value: unknown): boolean | undefined {
+  if (value === undefined || typeof value === 'boolean') return value;
+  throw new InvalidJobError(`${where}: transactional is ${shown(value)}. Write true or false.`);
 }
 
 /** Without those whose name is another's as well. */

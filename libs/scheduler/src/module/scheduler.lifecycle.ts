@@ -2,9 +2,11 @@ import { Inject, Injectable, type InjectionToken } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 
 import type { Clock } from '../clock/clock.js';
+import type { HandlerTransactions } from '../store/handler-transactions.js';
 import type { JobStore } from '../store/job-store.js';
 import { placeOf } from '../store/connection-place.js';
 import { ApplicationDataSource } from './application-data-source.js';
+import { executorsOf, makeHandlerTransactions } from './handler-transactions.factory.js';
 import { makeStore } from './job-store.factory.js';
 import { QuietLogger } from './quiet-logger.js';
 import { SchedulerCatalog, schedulersNamedIn } from './scheduler.catalog.js';
@@ -44,7 +46,10 @@ export class SchedulerLifecycle {
     const resolve = (token: InjectionToken): unknown => this.moduleRef.get(token as string, { strict: false });
     for (const runtime of this.schedulers.all) {
       const catalog = new SchedulerCatalog(runtime.options.name, methods);
-      runtime.prepare({ store: this.#storeOf(runtime, places), catalog, resolve });
+      const store = this.#storeOf(runtime, places);
+      const transactions = this.#transactionsOf(runtime, catalog, store);
+      const executors = executorsOf(runtime.options, catalog.transactionalSource !== null, transactions);
+      runtime.prepare({ store, catalog, resolve, transactions, executors });
     }
   }
 
@@ -99,6 +104,16 @@ export class SchedulerLifecycle {
     }
     places.set(where, options.name);
     return makeStore(options, place, this.clock);
+  }
+
+  #transactionsOf(
+    { options }: SchedulerRuntime,
+    { transactionalSource: source }: SchedulerCatalog,
+    store: JobStore,
+  ): HandlerTransactions | null {
+    if (source === null || !options.runJobs) return null;
+    const dataSource = this.dataSource.forHandlers(options);
+    return makeHandlerTransactions({ options, store, clock: this.clock, dataSource, source });
   }
 
   #refuseUnknown(methods: readonly FoundMethod[]): void {

@@ -11,8 +11,8 @@ import type { None } from './job-timing.js';
 
 interface AppDataSource {
   /**
-   * The application's data source, or its token. Connection settings are copied from it (connection settings only), and
-   * it need not be initialized. @default the default one of TypeOrmModule, if there is one
+   * The application's data source, or its token: transactional handlers work on it, connection settings are copied from it
+   * (connection settings only), and it need not be initialized yet. @default the default one of TypeOrmModule, if there is one
    */
   dataSource?: DataSource | InjectionToken;
 }
@@ -59,13 +59,17 @@ export type SchedulerModuleOptions = (OwnPool | SharedPool | OwnStore) & {
   timeZone?: string;
   /** Handlers at once on this node. @default 10 */
   concurrency?: number;
-  /** Named pools of their own, for jobs with that `executor`: `{ reports: { concurrency: 2 } }`. @default none */
+  /**
+   * Named pools of their own, for jobs with that `executor`: `{ reports: { concurrency: 2 } }`. That of transactional handlers
+   * is called `transactional`, and has at most half as many slots as the data source has connections.
+   * @default none; transactional: 5, or that half
+   */
   executors?: Record<string, { concurrency: number }>;
   /** Policies that every job starts from. @default the built-in ones */
   defaults?: JobPolicies;
   /**
    * The one hook around handlers: tenant, tracing, AsyncLocalStorage. It must call `run` and return what it gives; what
-   * it throws fails the run. Guards and interceptors made for HTTP are not applied to jobs. @default none
+   * it throws fails the run. Around a transactional handler it is in the transaction, and `context` has the `manager`. Guards and interceptors made for HTTP are not applied to jobs. @default none
    */
   aroundJob?: AroundJob;
   /**

@@ -6,10 +6,11 @@ import { DEFAULT_EXECUTOR, InvalidJobError } from '../engine/job-settings.js';
 import type { SchedulerHealth } from '../engine/engine-options.js';
 import { SchedulerEngine } from '../engine/scheduler-engine.js';
 import { JobStoreUnavailableError } from '../store/errors.js';
+import type { HandlerTransactions } from '../store/handler-transactions.js';
 import type { ClusterPause, JobStore, PauseNote } from '../store/job-store.js';
 import type { JobEntity } from '../store/job.entity.js';
 import type { Trigger } from '../triggers/trigger.js';
-import { draftDeclared, type Resolve } from './job-definition.js';
+import { draftDeclared, type JobSurroundings, type Resolve } from './job-definition.js';
 import { QuietLogger } from './quiet-logger.js';
 import type { SchedulerCatalog } from './scheduler.catalog.js';
 import { SchedulerLogger } from './scheduler.logger.js';
@@ -22,6 +23,10 @@ export interface RuntimeParts {
   store: JobStore;
   catalog: SchedulerCatalog;
   resolve: Resolve;
+  /** null: there is no data source of the application, or nobody needs it. */
+  transactions: HandlerTransactions | null;
+  /** Beside the default one. */
+  executors: Readonly<Record<string, { concurrency: number }>>;
 }
 
 /** The scheduler has not been started, or has been shut down: the call had no effect. */
@@ -65,6 +70,12 @@ export class SchedulerRuntime {
 
   get catalog(): SchedulerCatalog {
     return this.#prepared().catalog;
+  }
+
+  /** What every job of this scheduler gets from it. */
+  get surroundings(): JobSurroundings {
+    const { timeZone, defaults } = this.options;
+    return { timeZone, defaults, executors: this.#prepared().executors };
   }
 
   health(): SchedulerHealth {
@@ -200,22 +211,26 @@ export class SchedulerRuntime {
   }
 
   async #build(): Promise<SchedulerEngine> {
-    const { catalog, resolve, store } = this.#prepared();
+    const { catalog, resolve, store, transactions } = this.#prepared();
+    const { surroundings } = this;
     for (const job of catalog.jobs) {
-      const draft = await draftDeclared(job, this.options, resolve);
+      const draft = await draftDeclared(job, surroundings, resolve);
       if (draft === null) continue;
       this.registry.declare(draft, job.handler.source);
       this.registry.addHandler(job.handler);
     }
     const { registry, clock, events } = this;
     const { random = Math.random } = this.overrides;
-    this.#engine = new SchedulerEngine(this.#engineOptions(), { store, registry, clock, events, random });
+    const parts = { store, registry, clock, events, random, transactions: transactions ?? undefined };
+    this.#engine = new SchedulerEngine(this.#engineOptions(), parts);
     return this.#engine;
   }
 
   #engineOptions() {
-    const { concurrency, executors, ...options } = this.options;
-    const named = Object.entries(executors).map(([name, executor]) => [name, executor.concurrency] as const);
+    const { concurrency, executors: _, ...options } = this.options;
+    const named = Object.entries(this.#prepared().executors).map(
+      ([name, executor]) => [name, executor.concurrency] as const,
+    );
     return {
       ...options,
       version: VERSION,

@@ -1,7 +1,7 @@
 // Type tests: what compiles and what must not. Each @ts-expect-error is a promise.
 import { Injectable } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
-import { JobContext, ScheduledJob, type Trigger } from 'nestjs-vigil';
+import { JobContext, JobHandler, ScheduledJob, TransactionalJobContext, type Trigger } from 'nestjs-vigil';
 
 @Injectable()
 export class ReportService {
@@ -16,6 +16,26 @@ export class ReportService {
   @ScheduledJob({ every: '15m', data: { region: 'eu' } })
   async withData(context: JobContext<{ region: string }>): Promise<number> {
     return context.data.region.length;
+  }
+
+  @ScheduledJob({ cron: '@daily', transactional: true })
+  async tx(context: TransactionalJobContext): Promise<void> {
+    await context.manager.query('select 1');
+  }
+
+  @ScheduledJob('@daily', { transactional: true, data: { n: 1 } })
+  async txWithData(context: TransactionalJobContext<{ n: number }>): Promise<void> {
+    await context.manager.query('select $1', [context.data.n]);
+  }
+
+  @ScheduledJob({ cron: '@daily', transactional: true })
+  async needsNoManager(context: JobContext): Promise<void> {
+    void context;
+  }
+
+  @JobHandler({ key: 'charge', transactional: true })
+  async handler(context: TransactionalJobContext<{ amount: number }>): Promise<void> {
+    void context;
   }
 
   @ScheduledJob({
@@ -100,6 +120,21 @@ class Wrong {
   i(a: string): void {
     void a;
   }
+  // @ts-expect-error manager without transactional
+  @ScheduledJob({ cron: '* * * * *' })
+  j(context: TransactionalJobContext): void {
+    void context;
+  }
+  // @ts-expect-error manager with transactional: false
+  @ScheduledJob('* * * * *', { transactional: false })
+  jj(context: TransactionalJobContext): void {
+    void context;
+  }
+  // @ts-expect-error manager without transactional
+  @JobHandler('charge')
+  handler(context: TransactionalJobContext): void {
+    void context;
+  }
   // @ts-expect-error trigger xor cron
   @ScheduledJob({ trigger, cron: '* * * * *' })
   k(): void {}
@@ -115,6 +150,14 @@ class Wrong {
 void Wrong;
 
 class Injected {
+  @ScheduledJob({
+    inject: [ConfigService],
+    transactional: true,
+    useFactory: (config) => ({ cron: config.getOrThrow<string>('C'), data: { n: 1 } }),
+  })
+  async tx(context: TransactionalJobContext<{ n: number }>): Promise<void> {
+    void context;
+  }
   // @ts-expect-error wrong data from the factory
   @ScheduledJob({ inject: [ConfigService], useFactory: () => ({ cron: '* * * * *', data: { n: 'x' } }) })
   async wrong(context: JobContext<{ n: number }>): Promise<void> {

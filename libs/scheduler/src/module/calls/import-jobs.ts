@@ -24,7 +24,7 @@ export async function importJobs(
     const entry = readEntry(each, tell);
     if (entry === null) return null;
     const { draft, place } = entry;
-    checkExecutor(draft.settings, runtime.options);
+    checkExecutor(draft.settings, runtime.surroundings);
     if (runtime.registry.draftOf(draft.id) !== undefined) {
       throw new InvalidJobError(
         `"${draft.id}" is the id of a @ScheduledJob. Give the job another id, or leave it out.`,

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import type { Type } from '@nestjs/common';
 
+import type { JobHandler } from '../../engine/handler-registry.js';
 import { draftJob, type JobDraft, type Schedule } from '../../engine/job-draft.js';
 import { InvalidJobError, type JobSettings } from '../../engine/job-settings.js';
 import { durationMs } from '../../triggers/duration.js';
@@ -10,7 +11,7 @@ import { parseTrigger, triggerOf } from '../../triggers/trigger-spec.js';
 import { InvalidTriggerError, type Duration, type Trigger } from '../../triggers/trigger.js';
 import { checkBoolean } from './arguments.js';
 import type { DataField, DataOf } from '../handler-method.js';
-import { checkExecutor } from '../job-definition.js';
+import { builtIn, checkExecutor } from '../job-definition.js';
 import type { Bounds, CronFields, Once, Recurrence } from '../job-timing.js';
 import { BOUND_KEYS, RECURRENCE_KEYS, SETTING_KEYS, strangerIn } from '../known-keys.js';
 import type { SchedulerRuntime } from '../scheduler.runtime.js';
@@ -50,7 +51,7 @@ export const ENTRY_KEYS = ['id', 'data', 'paused', 'at', 'in', ...RECURRENCE_KEY
  * and `InvalidTriggerError`.
  */
 export function draftAdded(where: string, request: JobRequest, runtime: SchedulerRuntime): JobDraft {
-  const { catalog, options, registry } = runtime;
+  const { catalog, surroundings, registry } = runtime;
   const stranger = strangerIn(request, ['handler', ...ENTRY_KEYS]);
   if (stranger !== null) throw new InvalidJobError(`${where}: ${stranger}`);
   const { id = randomUUID(), data, paused } = request;
@@ -59,13 +60,13 @@ export function draftAdded(where: string, request: JobRequest, runtime: Schedule
   const draft = draftJob({
     id,
     handler: handler.key,
-    schedule: scheduleOf(where, request, options.timeZone, id),
+    schedule: scheduleOf(where, request, surroundings.timeZone, id),
     data,
     source: 'dynamic',
     isPaused: paused === true,
-    settings: [options.defaults, handler.settings, request],
+    settings: [builtIn(handler), surroundings.defaults, handler.settings, request],
   });
-  checkExecutor(draft.settings, options);
+  checkExecutor(draft.settings, surroundings);
   if (registry.draftOf(id) !== undefined) {
     throw new InvalidJobError(`${where}: "${id}" is the id of a @ScheduledJob. Give the new job another id.`);
   }
@@ -77,11 +78,11 @@ function handlerIn(
   where: string,
   handler: unknown,
   catalog: SchedulerRuntime['catalog'],
-): { key: string; settings: JobSettings } {
+): Pick<JobHandler, 'key' | 'settings' | 'isTransactional'> {
   if (Array.isArray(handler)) return catalog.handlerOf(handler[0], handler[1]);
   if (typeof handler === 'string' && handler !== '') {
     // it may be at home in another process
-    return { key: handler, settings: catalog.handlers.find(({ key }) => key === handler)?.settings ?? {} };
+    return catalog.handlers.find(({ key }) => key === handler) ?? { key: handler, settings: {} };
   }
   throw new InvalidJobError(
     `${where}: handler is ${shown(handler)}. Write [Class, 'method'], or the key of a @JobHandler('…').`,

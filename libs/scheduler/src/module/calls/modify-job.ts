@@ -81,10 +81,10 @@ function refuseStrangers(changes: unknown): void {
   throw new InvalidJobError(`${WHERE}: ${stranger}${hint}`);
 }
 
-function settingsIn(where: string, given: Changes, { options }: SchedulerRuntime): JobSettings {
+function settingsIn(where: string, given: Changes, { surroundings }: SchedulerRuntime): JobSettings {
   const settings = Object.fromEntries(Object.entries(given).filter(([key]) => SETTING_KEYS.includes(key)));
   const resolved = resolveSettings(where, settings);
-  if (given.executor !== undefined) checkExecutor(resolved, options);
+  if (given.executor !== undefined) checkExecutor(resolved, surroundings);
   return settings;
 }
 
