@@ -3,6 +3,7 @@ import type { HandlerRun } from 'nestjs-vigil-testing';
 import type { Clock } from '../../src/clock/clock.js';
 import { HandlerRegistry } from '../../src/engine/handler-registry.js';
 import type { JobContext } from '../../src/engine/job-context.js';
+import type { TransactionHandle } from '../../src/store/job-store.js';
 import type { RandomJob } from './random-jobs.js';
 import type { SeededRandom } from './random.js';
 
@@ -16,14 +17,15 @@ export function registryOf(
   const registry = new HandlerRegistry();
   for (const job of jobs) {
     const run = (context: JobContext<unknown>): Promise<void> => handle(job, context, node, random, runs);
-    registry.addHandler({ key: job.id, source: job.id, settings: {}, run });
+    const { isTransactional = false } = job;
+    registry.addHandler({ key: job.id, source: job.id, settings: {}, isTransactional, run });
   }
   return registry;
 }
 
 async function handle(
   { behaviour }: RandomJob,
-  { executionId, scheduledAt, signal }: JobContext<unknown>,
+  { executionId, scheduledAt, signal, manager }: JobContext<unknown> & { manager?: TransactionHandle },
   { name, clock }: { name: string; clock: Clock },
   random: SeededRandom,
   runs: HandlerRun[],
@@ -31,6 +33,7 @@ async function handle(
   const run: HandlerRun = { executionId, scheduledAt, startedAt: clock.now(), finishedAt: null, node: name };
   runs.push(run);
   try {
+    await manager?.query('INSERT INTO written (execution_id) VALUES ($1)', [executionId]);
     const fails = random.chance(behaviour.failing);
     const hangs = random.chance(0.3);
     if (hangs && behaviour.hanging === 'for-ever') await new Promise(() => {});

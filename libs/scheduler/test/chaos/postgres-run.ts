@@ -8,9 +8,11 @@ import {
   type HandlerRun,
   type ScheduleVerdict,
 } from 'nestjs-vigil-testing';
+import { DataSource } from 'typeorm';
 
 import { systemClock } from '../../src/clock/clock.js';
 import { SchedulerEngine } from '../../src/engine/scheduler-engine.js';
+import { TypeOrmHandlerTransactions } from '../../src/store/typeorm-handler-transactions.js';
 import type { TypeOrmJobStore } from '../../src/store/typeorm-job.store.js';
 import { aStore, sql } from '../store/typeorm-store.support.js';
 import { engineOptions } from './engine-options.js';
@@ -20,6 +22,7 @@ import { SeededRandom } from './random.js';
 
 const LEASE_MS = 2_000;
 const CALL_TIMEOUT_MS = 1_000;
+const LONGEST_TRANSACTION_MS = 4_000;
 const FAULTS_FOR_MS = 4_000;
 /** Fires that nothing disturbs any more. */
 const FIRES_FOR_MS = FAULTS_FOR_MS + 1_500;
@@ -42,11 +45,15 @@ const STATEMENTS: readonly [Pattern, ...Pattern[]] = [
   'FOR NO KEY UPDATE',
   'WITH me AS',
   'SAVEPOINT',
+  /^START TRANSACTION/,
+  'INSERT INTO written',
   'min(',
 ];
 
 export interface PostgresRun {
   verdict: ScheduleVerdict;
+  /** Executions of transactional jobs whose writes are not there exactly once, or are there although it did not succeed. */
+  inexact: readonly string[];
   jobs: readonly RandomJob[];
   faults: readonly (Fault & { atMs: number })[];
   tookMs: number;
@@ -59,8 +66,20 @@ export async function runOnPostgres(seed: number, serverUrl: string): Promise<Po
   return await cluster.play();
 }
 
+/** A handler whose statement meets silence waits for its timeout. */
+function transactional(job: RandomJob): RandomJob {
+  return { ...job, isTransactional: true, settings: { timeoutMs: LONGEST_TRANSACTION_MS, ...job.settings } };
+}
+
+async function applicationOn(url: string): Promise<DataSource> {
+  const bounds = { connectTimeoutMS: CALL_TIMEOUT_MS, poolErrorHandler: () => {} };
+  return await new DataSource({ type: 'postgres', url, logging: false, ...bounds }).initialize();
+}
+
 interface Node {
   engine: SchedulerEngine;
+  /** What the application beside it has. */
+  dataSource: DataSource;
   proxy: FlakyProxy;
 }
 
@@ -80,7 +99,7 @@ class Cluster {
     private readonly outside: TypeOrmJobStore,
   ) {
     const random = (this.#random = new SeededRandom(seed));
-    this.#jobs = randomJobs(random, {
+    const jobs = randomJobs(random, {
       from: this.#began,
       until: new Date(this.#began.getTime() + FIRES_FOR_MS),
       shortestMs: 200,
@@ -92,6 +111,7 @@ class Cluster {
       withCron: false,
       withHanging: false,
     });
+    this.#jobs = jobs.map((job, index) => (index % 2 === 1 ? transactional(job) : job));
     const faults = Array.from({ length: random.int(1, 8) }, () => this.#drawFault());
     this.#faults = faults.sort((a, b) => a.atMs - b.atMs);
   }
@@ -100,10 +120,12 @@ class Cluster {
     const outside = aStore('scheduler', { connection: { url }, applicationName: 'outside' });
     await outside.open('default');
     await recordTransitions(url);
+    await sql('CREATE TABLE written (execution_id uuid NOT NULL)', [], url);
     const cluster = new Cluster(seed, url, outside);
     for (let index = 0; index < NODES; index++) {
       const proxy = await FlakyProxy.start({ target: url });
-      cluster.#nodes.push({ proxy, engine: cluster.#newEngine(proxy) });
+      const dataSource = await applicationOn(proxy.url);
+      cluster.#nodes.push({ proxy, dataSource, engine: cluster.#newEngine(proxy, dataSource) });
     }
     return cluster;
   }
@@ -120,11 +142,14 @@ class Cluster {
     await this.#settle();
     const recorded = await readSchedule(this.url);
     const verdict = judgeSchedule({ ...recorded, runs: this.#runs, until: new Date(), isSettled: true });
-    return { verdict, jobs: this.#jobs, faults: this.#faults, tookMs: performance.now() - this.#beganMs };
+    const tookMs = performance.now() - this.#beganMs;
+    return { verdict, inexact: await this.#inexact(), jobs: this.#jobs, faults: this.#faults, tookMs };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#nodes.map(({ engine }) => engine.shutdown()));
+    // connections that were silenced never say goodbye
+    for (const { dataSource } of this.#nodes) void dataSource.destroy().catch(() => {});
     await Promise.all(this.#nodes.map(({ proxy }) => proxy.close()));
     await this.outside.close();
   }
@@ -208,18 +233,32 @@ class Cluster {
   /** The successor is another process, by its name too. */
   async #restart(node: Node): Promise<void> {
     const before = node.engine;
-    node.engine = this.#newEngine(node.proxy);
+    node.engine = this.#newEngine(node.proxy, node.dataSource);
     await before.shutdown();
     await node.engine.start();
   }
 
-  #newEngine(proxy: FlakyProxy): SchedulerEngine {
+  #newEngine(proxy: FlakyProxy, dataSource: DataSource): SchedulerEngine {
     const name = `node-${this.#started++}`;
     const connection = { url: proxy.url };
     const store = aStore('scheduler', { connection, callTimeoutMs: CALL_TIMEOUT_MS, applicationName: name });
     const registry = registryOf(this.#jobs, { name, clock: systemClock }, this.#random, this.#runs);
     const options = engineOptions({ nodeName: name, concurrency: 10, leaseMs: LEASE_MS, shutdownTimeoutMs: 2_000 });
-    return new SchedulerEngine(options, { store, registry, clock: systemClock, random: this.#random.next });
+    const clock = systemClock;
+    const transactions = new TypeOrmHandlerTransactions(dataSource, { store, clock, callTimeoutMs: CALL_TIMEOUT_MS });
+    return new SchedulerEngine(options, { store, registry, clock, random: this.#random.next, transactions });
+  }
+
+  async #inexact(): Promise<string[]> {
+    const rows = await sql(
+      `SELECT format('%s is %s and was written %s times', e.id, e.status, count(w.execution_id)) AS what
+       FROM scheduler.job_execution e LEFT JOIN written w ON w.execution_id = e.id
+       WHERE e.job_id = ANY($1) GROUP BY e.id
+       HAVING count(w.execution_id) <> CASE WHEN e.status = 'succeeded' THEN 1 ELSE 0 END`,
+      [this.#jobs.filter(({ isTransactional }) => isTransactional).map(({ id }) => id)],
+      this.url,
+    );
+    return rows.map(({ what }) => String(what));
   }
 
   async #until(atMs: number): Promise<void> {

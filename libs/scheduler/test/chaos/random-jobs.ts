@@ -24,6 +24,7 @@ export interface RandomJob {
   maxRuns: number | null;
   jitterMs: number;
   behaviour: Behaviour;
+  isTransactional?: boolean;
 }
 
 export interface Pace {

@@ -63,6 +63,8 @@ function judgeEnd(execution: JudgedExecution, runs: readonly HandlerRun[], ended
       (node === undefined || node === nodeName) &&
       (claimedAt === null || startedAt.getTime() >= claimedAt.getTime() - CLOCKS_AGREE_MS),
   );
+  // one that is transactional and gets no connection fails without its handler
+  if (status === 'failed' && own.length === 0) return [];
   const latestMs = endedAt.getTime() + CLOCKS_AGREE_MS;
   const isOwn = own.some(({ finishedAt }) => finishedAt && finishedAt.getTime() <= latestMs);
   if (isOwn) return [];
