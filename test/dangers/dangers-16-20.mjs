@@ -56,8 +56,75 @@ export const dangers16to20 = [
         edits: [['LIMIT ${BATCH} FOR NO KEY UPDATE SKIP LOCKED', 'LIMIT ${BATCH} FOR NO KEY UPDATE']],
         ...spec('store/typeorm-dangers', 'leaves a row that is locked for the next time, and takes the others'),
       },
+      {
+        what: 'the server waits without end for a handler that stands still',
+        file: store('typeorm-handler-transactions'),
+        edits: [['; SET LOCAL idle_in_transaction_session_timeout = ${most}', '']],
+        ...spec('module/transactional', 'a handler that stands still loses its locks when its time is over'),
+      },
+      {
+        what: 'they take the slots of all others',
+        file: engine('job-settings'),
+        edits: [["executor: 'transactional', timeoutMs", "executor: 'default', timeoutMs"]],
+        ...spec(
+          'module/transactional-module',
+          'has an executor and a timeout of its own, which every layer may change',
+        ),
+      },
+      {
+        what: 'without a timeout of the row they have none',
+        file: engine('dispatcher'),
+        edits: [
+          [
+            'return { ...job, timeoutMs: TRANSACTIONAL_SETTINGS.timeoutMs };',
+            'return { ...job, timeoutMs: 2 ** 31 - 1 };',
+          ],
+        ],
+        ...spec('module/transactional-module', 'has a timeout also when it was added where nobody knew its handler'),
+      },
+      {
+        what: "they may take all of the application's connections",
+        file: store('connection-share'),
+        edits: [['Math.floor(poolSize / 2)', 'poolSize']],
+        ...spec('module/transactional-module', 'are half its own, however many runs are due'),
+      },
+      {
+        what: 'the transaction is committed although the run was taken over',
+        file: engine('transactional-run'),
+        edits: [["if (verdict.kind !== 'written') throw", 'if (run.isOver) throw']],
+        ...spec('module/transactional', 'a run that was taken over meanwhile is rolled back, and reported'),
+      },
+      {
+        what: 'a run that was cancelled, or took too long, is committed all the same',
+        file: engine('transactional-run'),
+        edits: [["return abortCause === 'cancelled' || abortCause === 'timeout';", 'return abortCause === undefined;']],
+        ...spec('module/transactional', 'rolls back what a handler wrote that returned although it was'),
+      },
+      {
+        what: 'nobody looks whether it is still the transaction that was begun',
+        file: store('typeorm-handler-transactions'),
+        edits: [['if (rows[0]?.run === this.#mark) return;', 'if (rows.length > 0) return;']],
+        ...spec('module/transactional', 'by hand fails, once, and says why'),
+      },
+      {
+        what: 'what a handler left behind goes on writing',
+        file: store('handler-manager'),
+        edits: [['close: () => void Object.assign(own, { isReleased: true })', 'close: () => {}']],
+        ...spec('module/transactional', 'what a handler left behind is refused from the moment it has settled'),
+      },
+      {
+        what: 'the handler commits by itself',
+        file: store('handler-manager'),
+        edits: [['if (own.transactionDepth <= 1) throw', 'if (own.transactionDepth < 1) throw']],
+        ...spec('module/transactional', 'committing with the query runner is refused'),
+      },
+      {
+        what: 'whoever has the row makes the run fail at once',
+        file: store('outcomes'),
+        edits: [['await lockExecutions(query, this.tables, outcomes);', '']],
+        ...spec('store/complete-in', 'waits for whoever has the row, within the lock timeout of the transaction'),
+      },
     ],
-    later: 'transactional handlers are not built yet: an executor of their own, and their timeout on the server',
   },
   {
     number: 19,
