@@ -26,8 +26,18 @@ export function aStore(schema: string, settings: StoreSettings = {}): TypeOrmJob
   return new TypeOrmJobStore({ ...common, ...others, schema, connection });
 }
 
-/** Raw SQL from outside, on a connection of its own. */
+let outside: pg.Pool | undefined;
+function openPool(url: string): pg.Pool {
+  const pool = new pg.Pool({ connectionString: url, max: 5, idleTimeoutMillis: 2_000, allowExitOnIdle: true });
+  return pool.on('error', () => {});
+}
+
+/** Raw SQL from outside, in no transaction that lasts. The connection stays for the next one: to open it costs most. */
 export async function sql(text: string, parameters: unknown[] = [], url = serverUrl()): Promise<pg.QueryResultRow[]> {
+  if (url === serverUrl()) {
+    outside ??= openPool(url);
+    return (await outside.query<pg.QueryResultRow>(text, parameters)).rows;
+  }
   const client = new pg.Client({ connectionString: url });
   client.on('error', () => {});
   await client.connect();
