@@ -16,8 +16,8 @@ export default defineConfig({
     pool: 'forks',
     // to load Nest and TypeORM takes longer than most files do, so a worker's process plays many of them
     isolate: false,
-    // one more than the two cores that it is made for: many files mostly wait, for other processes and real outages
-    maxWorkers: 3,
+    // more than the two cores that it is made for: many files mostly wait, for other processes and real outages
+    maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
   },
 });
