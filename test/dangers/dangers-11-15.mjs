@@ -133,13 +133,13 @@ export const dangers11to15 = [
       {
         what: 'whoever boots last wins',
         file: engine('reconcile-job'),
-        edits: [['hashOf(draft) !== inForce || existing.codeHash === inForce', 'existing.codeHash === hashOf(draft)']],
+        edits: [['codeHash !== inForce || existing.codeHash === inForce', 'existing.codeHash === codeHash']],
         ...spec('engine/dangers', 'is not undone when a replica with the code of before restarts'),
       },
       {
         what: 'a replica writes its version in place of one that waits for the version in force',
         file: engine('reconcile-job'),
-        edits: [['hashOf(draft) !== inForce || ', '']],
+        edits: [['codeHash !== inForce || ', '']],
         ...spec('engine/dangers', 'is written by those who have it, and by nobody else'),
       },
       {
@@ -159,6 +159,18 @@ export const dangers11to15 = [
         file: engine('reconcile-job'),
         edits: [[' || existing.codeHash === inForce', '']],
         ...spec('engine/reconcile-job', 'Code that has not changed'),
+      },
+      {
+        what: 'a deploy that changes something else undoes what an operator changed',
+        file: engine('reconcile-job'),
+        edits: [['return overridden.filter((name) => !isChanged.has(name));', 'return [];']],
+        ...spec('engine/overrides', 'stays when a deploy changes something else'),
+      },
+      {
+        what: 'a node whose code declares the job computes the schedule of its code',
+        file: engine('handler-registry'),
+        edits: [[' && !job.overridden.includes(SCHEDULE)', '']],
+        ...spec('engine/overrides', 'is run by the other node by its new schedule'),
       },
       {
         what: 'nobody looks again when nodes leave, and a rollback waits for a restart',
