@@ -127,8 +127,8 @@ export function roomPromises(fixture: Fixture): void {
       const other = await running(store, { id: 'other' });
       const stopping = async (incarnation?: string) => (await store.peek([], [], incarnation)).stopping;
       expect(await stopping(node.incarnation)).toEqual([]);
-      await store.cancelExecution(execution.id, null);
-      expect(await stopping(node.incarnation)).toEqual([execution.id]);
+      await store.cancelExecution(execution.id, 'not needed');
+      expect(await stopping(node.incarnation)).toEqual([{ executionId: execution.id, reason: 'not needed' }]);
       expect(await stopping(other.node.incarnation)).toEqual([]);
       expect(await stopping()).toEqual([]);
       await store.complete([outcomeOf(execution, { status: 'cancelled' })]);

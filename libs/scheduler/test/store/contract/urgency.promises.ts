@@ -47,16 +47,18 @@ export function urgencyPromises(fixture: Fixture): void {
 
     it('is found in front of a backlog of its own handler, by the node that comes first, and the next by the second', async () => {
       const { store } = fixture;
-      const backlog: JobEntity[] = [];
-      for (let n = 0; n < 400; n += 1) backlog.push(await due(30 * SECOND + n, 0, { id: `backlog ${n}` }));
-      await added(store, ...backlog, await due(1 * SECOND, 2), await due(1 * SECOND, 3));
+      const { now } = await store.peek([], []);
+      const since = (id: string, agoMs: number, priority = 0): JobEntity =>
+        aJob({ id, priority, nextRunAt: plus(now, -agoMs) });
+      const backlog = Array.from({ length: 400 }, (_, n) => since(`backlog ${n}`, 30 * SECOND + n));
+      await added(store, ...backlog, since('second', 1 * SECOND, 2), since('first', 1 * SECOND, 3));
       const order: string[] = [];
       for (let turn = 0; turn < 3; turn += 1) {
         const node = await registered(await (turn % 2 === 0 ? store : fixture.another()));
         const { recorded } = await store.pass(aPass(node, { limit: 1 }), decideAll);
         order.push(...recorded.map(({ jobId }) => jobId));
       }
-      expect(order).toEqual(['3 for 1 s', '2 for 1 s', 'backlog 399']);
+      expect(order).toEqual(['first', 'second', 'backlog 399']);
     });
 
     it('hides nothing that is due, however many priorities there are', async () => {
