@@ -63,6 +63,8 @@ function randomJob(random: SeededRandom, pace: Pace, id: string): RandomJob {
       backoff: { kind: 'fixed', delayMs: random.int(0, pace.longestRetryMs), jitter: false },
     },
     onNodeLoss: random.pick(['rerun', 'rerun', 'abandon'] as const),
+    // not drawn: a seed goes on meaning the jobs that it meant
+    priority: Number(id.at(-1)) % 3,
     ...(isBounded && { timeoutMs: random.int(pace.leastTimeoutMs, pace.leastTimeoutMs * 4) }),
   };
   const behaviour = {

@@ -155,7 +155,7 @@ describe('Work that is due and cannot be taken', () => {
         return async (_request: unknown, decide: (snapshot: PassSnapshot) => unknown) => {
           passes += 1;
           decide({ now, jobs: [] });
-          return { now, recorded: [], claimed: [], cancelled: [], quarantined: [] };
+          return { now, recorded: [], claimed: [], cancelled: [], quarantined: [], paused: [] };
         };
       const value: unknown = Reflect.get(target, key);
       return typeof value === 'function' ? value.bind(target) : value;
