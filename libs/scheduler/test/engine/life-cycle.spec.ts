@@ -23,6 +23,22 @@ describe('Starting and stopping', () => {
     expect(await ledger(node)).toHaveLength(2);
   });
 
+  it('a start that waits for the database waits for no notifications', async () => {
+    const clock = new ManualClock();
+    const faults = new FaultyStore(new MemoryJobStore({ clock }));
+    faults.fail('listen', 'before', { times: Infinity });
+    // the first turn comes after the first failure
+    faults.fail('peek', 'before', { times: 2 });
+    const node = aNode([{ run: nothing }], { clock, store: faults.store, waitForDatabase: true });
+    let isStarted = false;
+    const started = node.engine.start().then(() => (isStarted = true));
+    await clock.advance(10_000);
+    expect([isStarted, node.engine.state]).toEqual([true, 'degraded']);
+    const stopped = node.engine.shutdown();
+    await clock.advance(11_000);
+    await Promise.all([started, stopped]);
+  });
+
   it('a shutdown ends a start that waits for the database', async () => {
     const clock = new ManualClock();
     const faults = new FaultyStore(new MemoryJobStore({ clock }));

@@ -31,10 +31,13 @@ async function application() {
   return { manager, end: (how: 'COMMIT' | 'ROLLBACK') => client.query(how) };
 }
 
-async function untilSomebodyWaits(): Promise<void> {
+/** Until that call waits for the lock that passes share, or is over. */
+async function untilItWaits(call: Promise<unknown>): Promise<void> {
+  let isOver = false;
+  void call.catch(() => {}).finally(() => (isOver = true));
   const waiting = `SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database =
     (SELECT oid FROM pg_database WHERE datname = current_database())`;
-  while ((await sql(waiting)).length === 0);
+  while (!isOver && (await sql(waiting)).length === 0);
 }
 
 /** Fires each job that is due, which is then due again. */
@@ -52,14 +55,22 @@ describe('a pause of the cluster', () => {
     const node = await registered(store);
     await added(store, aJob({ maxInstances: 9 }));
     const other = await cleanup.openStore(schema);
+    // what keeps the pass from writing: it claims for that node
+    const { manager, end } = await application();
+    await manager.query(`SELECT 1 FROM "${schema}".node FOR UPDATE`);
     const order: string[] = [];
-    let pausing: Promise<unknown> | undefined;
-    await store.pass(aPass(node), (snapshot) => {
-      pausing = other.pauseCluster(NOTE).then(() => order.push('paused'));
+    let decided = (): void => {};
+    const isDecided = new Promise<void>((resolve) => (decided = resolve));
+    const passing = store.pass(aPass(node), (snapshot) => {
+      decided();
       return fireAll(snapshot);
     });
-    order.push('pass over');
-    await pausing;
+    void passing.then(() => order.push('pass over'));
+    await isDecided;
+    const pausing = other.pauseCluster(NOTE).then(() => order.push('paused'));
+    await untilItWaits(pausing);
+    await end('ROLLBACK');
+    await Promise.all([passing, pausing]);
     expect(order).toEqual(['pass over', 'paused']);
     expect(await runningNow()).toBe(1);
     expect((await store.pass(aPass(node), fireAll)).recorded).toEqual([]);
@@ -102,7 +113,7 @@ describe('a pause of the cluster', () => {
     )) as { key: string }[];
     await manager.query('SELECT pg_advisory_xact_lock_shared($1)', [key]);
     const pausing = store.pauseCluster(NOTE);
-    await untilSomebodyWaits();
+    await untilItWaits(pausing);
     // whoever comes later does not share it any more
     expect(await seen(store, node)).toMatchObject({ jobs: [] });
     const error: unknown = await pausing.catch((reason: unknown) => reason);
@@ -118,18 +129,28 @@ describe('a pause of the cluster', () => {
     const node = await registered(store);
     await added(store, ...Array.from({ length: 20 }, (_, index) => aJob({ id: `job-${index}`, maxInstances: 999 })));
     const stores = [store, await cleanup.openStore(schema), await cleanup.openStore(schema)];
+    const other = await cleanup.openStore(schema);
+    const { manager, end } = await application();
+    await end('COMMIT');
+    const aWhile = async (): Promise<void> => {
+      for (let turns = random.int(0, 8); turns > 0; turns -= 1) await manager.query('SELECT 1');
+    };
     for (let round = 0; round < 8; round += 1) {
-      let isOver = false;
-      const passes = stores.map(async (each) => {
-        while (!isOver) await each.pass(aPass(node, { limit: random.int(1, 5) }), fireAll);
-      });
-      const before = await runningNow();
-      while ((await runningNow()) < before + random.int(0, 20));
-      await stores[round % 3]!.pauseCluster(NOTE);
-      const atThePause = await runningNow();
-      for (let turn = 0; turn < 3; turn += 1) await stores[0]!.pass(aPass(node), fireAll);
-      isOver = true;
-      await Promise.all(passes);
+      await manager.query('BEGIN');
+      await aWhile();
+      const passes = stores.map((each) => each.pass(aPass(node, { limit: random.int(1, 5) }), fireAll));
+      await aWhile();
+      // what claims for that node waits from here on
+      await manager.query(`SELECT 1 FROM "${schema}".node FOR UPDATE`);
+      await aWhile();
+      const pausing = random.pick([store, stores[1]!]).pauseCluster(NOTE);
+      await untilItWaits(pausing);
+      // it is there already, or comes when all of them are over
+      const before = (await other.clusterPause()) === null ? null : await runningNow();
+      await end('ROLLBACK');
+      await pausing;
+      const atThePause = before ?? (await runningNow());
+      await Promise.all([...passes, ...stores.map((each) => each.pass(aPass(node), fireAll))]);
       expect(await runningNow(), `VIGIL_SEED=${random.seed}`).toBe(atThePause);
       await store.resumeCluster({ catchUp: true });
     }

@@ -96,6 +96,9 @@ export class Use {
     const { submitted } = await s.backfill('x', new Date(0), new Date(1), { manager, batchId: 'b', by: 'anna' });
     void submitted.toFixed();
     void (await s.getJob('x'))?.missedCount.toFixed();
+    await s.pause();
+    await s.pause({ scope: 'node', reason: 'a heap dump', by: 'anna' });
+    await s.resume({ catchUp: true, manager });
     s.on('execution.failed', ({ execution }) => execution.error?.message);
     s.on('scheduler.state', ({ to, downMs }) => `${to} ${downMs}`);
     s.on('execution.missed', ({ execution }) => execution.id);
@@ -144,6 +147,10 @@ export class Use {
     await s.modifyJob('x', { handler: 'remind' });
     // @ts-expect-error unknown option of a call
     await s.resumeJob('x', { catchup: true });
+    // @ts-expect-error unknown scope
+    await s.pause({ scope: 'world' });
+    // @ts-expect-error a pause has nothing to catch up on
+    await s.pause({ catchUp: true });
     // @ts-expect-error instants are Dates
     await s.backfill('x', '2026-01-01', '2026-01-02');
     // @ts-expect-error a time has an end
