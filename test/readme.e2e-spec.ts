@@ -1,42 +1,103 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { expect, it } from 'vitest';
 
+import { blocksOf, type CodeBlock } from './support/code-blocks.js';
+
 const root = fileURLToPath(new URL('..', import.meta.url));
-const readme = readFileSync(resolve(root, 'README.md'), 'utf8');
 const inDocs = readdirSync(resolve(root, 'docs'), { recursive: true, encoding: 'utf8' })
   .filter((path) => path.endsWith('.md'))
   .map((path) => `docs/${path}`);
-const others = ['libs/testing/README.md', ...inDocs].map((path) => readFileSync(resolve(root, path), 'utf8'));
-const blocks = [...[readme, ...others].join('\n').matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code ?? '');
+const pages = ['README.md', 'CONTRIBUTING.md', 'libs/scheduler/README.md', 'libs/testing/README.md', ...inDocs];
+const textOf = (page: string): string => readFileSync(resolve(root, page), 'utf8');
 
 /** An ES module, wherever it would stand. */
 const ESM = { languageVersion: ts.ScriptTarget.ESNext, impliedNodeFormat: ts.ModuleKind.ESNext } as const;
 
-it('The quick start of the README fits in 20 lines', () => {
-  const quickStart = readme.split('<!-- quick-start -->')[1]?.match(/```ts\n(.*?)```/s)?.[1] ?? '';
-  expect(quickStart).toContain('@ScheduledJob');
-  expect(quickStart.trim().split('\n').length).toBeLessThanOrEqual(20);
-});
+interface Placed {
+  page: string;
+  block: CodeBlock;
+}
 
-it('Every TypeScript block of the documentation compiles', () => {
-  expect(blocks.length).toBeGreaterThanOrEqual(3);
-  const files = new Map(blocks.map((code, index) => [resolve(root, 'test', `readme-${index}.ts`), code]));
+/** Blocks of a page can import each other by the file that the comment before them names. */
+function placed(): Map<string, Placed> {
+  const files = new Map<string, Placed>();
+  for (const page of pages) {
+    for (const block of blocksOf(textOf(page))) {
+      const { file, line } = block;
+      const path = resolve(root, 'test/blocks', page, file ?? `line-${line}.ts`);
+      expect(files.has(path), `${page}:${line}: there is a block ${file} above. Give this one another name.`).toBe(
+        false,
+      );
+      files.set(path, { page, block });
+    }
+  }
+  return files;
+}
+
+function problemsIn(files: ReadonlyMap<string, Placed>): string[] {
   const { config } = ts.readConfigFile(resolve(root, 'tsconfig.json'), (path) => ts.sys.readFile(path)) as {
     config: object;
   };
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
   const host = ts.createCompilerHost(options);
-  const { getSourceFile, fileExists, readFile } = host;
+  const { getSourceFile, fileExists, readFile, directoryExists } = host;
+  const code = (path: string): string | undefined => files.get(path)?.block.code;
   host.fileExists = (path) => files.has(path) || fileExists.call(host, path);
-  host.readFile = (path) => files.get(path) ?? readFile.call(host, path);
+  host.directoryExists = (path) =>
+    [...files.keys()].some((file) => file.startsWith(`${path}/`)) || directoryExists!.call(host, path);
+  host.readFile = (path) => code(path) ?? readFile.call(host, path);
   host.getSourceFile = (path, ...rest) => {
-    const code = files.get(path);
-    return code === undefined ? getSourceFile.call(host, path, ...rest) : ts.createSourceFile(path, code, ESM);
+    const text = code(path);
+    return text === undefined ? getSourceFile.call(host, path, ...rest) : ts.createSourceFile(path, text, ESM);
   };
   const program = ts.createProgram([...files.keys()], options, host);
-  const problems = [...files.keys()].flatMap((path) => ts.getPreEmitDiagnostics(program, program.getSourceFile(path)));
-  expect(problems.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'))).toEqual([]);
+  return [...files].flatMap(([path, { page, block }]) => {
+    const source = program.getSourceFile(path);
+    const problems = [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)];
+    return problems.map(({ start = 0, messageText }) => {
+      const line = block.line + source!.getLineAndCharacterOfPosition(start).line;
+      return `${page}:${line}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`;
+    });
+  });
+}
+
+it('The quick start of the README fits in 20 lines', () => {
+  const quickStart = blocksOf(textOf('README.md').split('<!-- quick-start -->')[1] ?? '')[0]?.code ?? '';
+  expect(quickStart).toContain('@ScheduledJob');
+  expect(quickStart.trim().split('\n').length).toBeLessThanOrEqual(20);
+});
+
+it('Every TypeScript block of the documentation compiles', () => {
+  const files = placed();
+  expect(files.size).toBeGreaterThanOrEqual(20);
+  expect(problemsIn(files)).toEqual([]);
 }, 120_000);
+
+it('No code of the documentation escapes the compiler', () => {
+  const escaped = pages.flatMap((page) =>
+    textOf(page)
+      .split('\n')
+      .flatMap((line, index) =>
+        /^\s+```ts|```(typescript|tsx|js|javascript)\b/.test(line) ? [`${page}:${index + 1}: ${line}`] : [],
+      ),
+  );
+  expect(escaped, 'Write ```ts at the beginning of the line.').toEqual([]);
+});
+
+it('The index of the documentation has every page', () => {
+  const index = textOf('docs/README.md');
+  const missing = inDocs.filter((page) => page !== 'docs/README.md' && !page.startsWith('docs/adr/'));
+  expect(missing.filter((page) => !index.includes(`(${page.slice('docs/'.length)})`))).toEqual([]);
+});
+
+it('Every link of the documentation leads somewhere', () => {
+  const isThere = (page: string, to: string): boolean => existsSync(resolve(root, page, '..', to));
+  const dead = pages.flatMap((page) => {
+    const links = [...textOf(page).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map(([, to]) => to!);
+    return links.filter((to) => !isThere(page, to)).map((to) => `${page}: ${to}`);
+  });
+  expect(dead).toEqual([]);
+});
