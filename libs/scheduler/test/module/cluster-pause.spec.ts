@@ -130,11 +130,13 @@ describe('pause() and resume()', () => {
   });
 
   it('are refused before the start and after the shutdown, and a node that starts again is not paused', async () => {
-    const { scheduler } = await boot({ scheduler: { store: new MemoryJobStore(), autoStart: false }, providers });
+    const connection = { url: 'postgres://nobody@127.0.0.1:1/none' };
+    const { scheduler: idle } = await boot({ scheduler: { connection, autoStart: false }, providers });
     for (const scope of ['cluster', 'node'] as const) {
-      await expect(scheduler.pause({ scope })).rejects.toBeInstanceOf(SchedulerNotStartedError);
-      await expect(scheduler.resume({ scope })).rejects.toThrow(/Call start\(\) first/);
+      await expect(idle.pause({ scope })).rejects.toBeInstanceOf(SchedulerNotStartedError);
+      await expect(idle.resume({ scope })).rejects.toThrow(/Call start\(\) first/);
     }
+    const { scheduler } = await boot({ scheduler: { store: new MemoryJobStore(), autoStart: false }, providers });
     await scheduler.start();
     await scheduler.pause({ scope: 'node' });
     await scheduler.shutdown();
