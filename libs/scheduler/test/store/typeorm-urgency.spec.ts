@@ -50,6 +50,8 @@ beforeEach(async () => {
   };
   const job = { uid: 'gen_random_uuid()', priority: 'n % 4' };
   await copies('job', IDLE, JobEntity, { ...job, id: `'idle-' || n` }, `r.id = 'idle'`);
+  // what the server knows of the table is from before so much came due at once
+  await sql(`ANALYZE "${schema}".job`);
   await copies(
     'job',
     DUE,
@@ -72,7 +74,7 @@ beforeEach(async () => {
     { ...byHand, available_at: `now() + n * interval '1 h'` },
     `r.kind = 'schedule'`,
   );
-  await sql(`ANALYZE "${schema}".job; ANALYZE "${schema}".job_execution`);
+  await sql(`ANALYZE "${schema}".job_execution`);
 }, 60_000);
 afterEach(() => cleanup.run());
 
@@ -85,10 +87,11 @@ const request: PassRequest = {
   undecided: [],
 };
 
-/** What a statement does to the tables: how, and how many rows it looks at. */
+/** What a statement does to the tables of jobs and executions: how, and how many rows it looks at. */
 function reads({ Plans = [], ...node }: PlanNode): { how: string; rows: number }[] {
   const rows = (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)) * node['Actual Loops'];
-  const own = node['Relation Name'] === undefined ? [] : [{ how: node['Node Type'], rows }];
+  const isTheirs = ['job', 'job_execution'].includes(node['Relation Name'] ?? '');
+  const own = isTheirs ? [{ how: node['Node Type'], rows }] : [];
   return [...own, ...Plans.flatMap(reads)];
 }
 
