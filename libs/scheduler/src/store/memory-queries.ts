@@ -138,11 +138,15 @@ interface Paging<T> {
 
 function page<T>(rows: readonly T[], { keyOf, order, after, limit }: Paging<T>): Page<T> {
   const rest = rows
-    .filter((row) => after === null || order(keyOf(row), after) > 0)
-    .sort((a, b) => order(keyOf(a), keyOf(b)));
+    .map((row) => ({ row, key: keyOf(row) }))
+    .filter(({ key }) => after === null || order(key, after) > 0)
+    .sort((a, b) => order(a.key, b.key));
   const items = rest.slice(0, limit);
   const last = items.at(-1);
-  return { items, nextCursor: last && rest.length > limit ? encodeCursor(keyOf(last)) : null };
+  return {
+    items: items.map(({ row }) => row),
+    nextCursor: last && rest.length > limit ? encodeCursor(last.key) : null,
+  };
 }
 
 function compareKeys(a: CursorKey, b: CursorKey): number {
