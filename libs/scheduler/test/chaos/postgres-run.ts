@@ -8,13 +8,14 @@ import {
   type HandlerRun,
   type ScheduleVerdict,
 } from 'nestjs-vigil-testing';
+import pg from 'pg';
 import { DataSource } from 'typeorm';
 
 import { systemClock } from '../../src/clock/clock.js';
 import { SchedulerEngine } from '../../src/engine/scheduler-engine.js';
 import { TypeOrmHandlerTransactions } from '../../src/store/typeorm-handler-transactions.js';
 import type { TypeOrmJobStore } from '../../src/store/typeorm-job.store.js';
-import { aStore, sql } from '../store/typeorm-store.support.js';
+import { aStore } from '../store/typeorm-store.support.js';
 import { engineOptions } from './engine-options.js';
 import { registryOf } from './handlers.js';
 import { backfillOf, randomJobs, rowsOf, type RandomJob } from './random-jobs.js';
@@ -269,15 +270,16 @@ class Cluster {
   /** Until nothing is left to do, or it is clear that it never will be done. */
   async #settle(): Promise<void> {
     const endMs = performance.now() + SETTLED_WITHIN_MS;
+    const client = new pg.Client({ connectionString: this.url });
+    await client.connect();
     while (performance.now() < endMs) {
-      const [left] = await sql(
+      const { rows } = await client.query<{ count: string }>(
         `SELECT (SELECT count(*) FROM scheduler.job WHERE state = 'active')
            + (SELECT count(*) FROM scheduler.job_execution WHERE status IN ('pending', 'running')) AS count`,
-        [],
-        this.url,
       );
-      if (Number(left?.['count']) === 0) return;
+      if (rows[0]?.count === '0') break;
       await systemClock.sleep(100);
     }
+    await client.end();
   }
 }
