@@ -15,7 +15,7 @@ import { systemClock } from '../../src/clock/clock.js';
 import { SchedulerEngine } from '../../src/engine/scheduler-engine.js';
 import { TypeOrmHandlerTransactions } from '../../src/store/typeorm-handler-transactions.js';
 import type { TypeOrmJobStore } from '../../src/store/typeorm-job.store.js';
-import { aStore } from '../store/typeorm-store.support.js';
+import { aStore, sql } from '../store/typeorm-store.support.js';
 import { engineOptions } from './engine-options.js';
 import { registryOf } from './handlers.js';
 import { backfillOf, randomJobs, rowsOf, type RandomJob } from './random-jobs.js';
