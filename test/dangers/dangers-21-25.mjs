@@ -54,7 +54,9 @@ export const dangers21to25 = [
       {
         what: 'a pass claims while somebody is about to pause the cluster',
         file: store('pass'),
-        edits: [['if (!isShared) return { now, missedUntil: null, jobs: [] };', 'void isShared;']],
+        edits: [
+          ['if (!isShared) return { snapshot: { now, missedUntil: null, jobs: [] }, ...nothing };', 'void isShared;'],
+        ],
         ...spec('store/typeorm-pause', 'in a transaction that is open keeps passes from claiming'),
       },
       {
@@ -272,7 +274,7 @@ export const dangers21to25 = [
       },
       {
         what: 'a look every ten seconds',
-        file: engine('scheduler-loop'),
+        file: engine('scheduler-engine'),
         edits: [['const PEEK_EVERY_MS = 60_000;', 'const PEEK_EVERY_MS = 10_000;']],
         ...spec('engine/idle-budget', 'An idle node sends at most six statements a minute'),
       },
