@@ -155,9 +155,9 @@ describe.each([
 
   it('that is over takes no fire whose jitter ends after it', async () => {
     await started([{ ...job, jitterMs: 9 * MINUTE }]);
-    const { wakeAt } = (await cluster.store.getJob('job'))!;
+    // whatever was drawn
+    await cluster.store.changeJob('job', ({ nextRunAt }) => ({ set: { wakeAt: new Date(+nextRunAt! + 5 * MINUTE) } }));
     await cluster.advance(PERIOD);
-    expect(wakeAt!.getTime() - cluster.clock.now().getTime()).toBeGreaterThan(MINUTE);
     await cluster.store.pauseCluster(NOTE);
     await cluster.advance(SECOND);
     await cluster.store.resumeCluster({ catchUp: false });

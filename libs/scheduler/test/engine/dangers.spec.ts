@@ -150,7 +150,7 @@ describe('Work that is due and cannot be taken', () => {
     const get = (target: JobStore, key: string | symbol): unknown => {
       const now = clock.now();
       // somebody else has the lock
-      if (key === 'peek') return async () => ({ now, nextAt: now, stopping: [] });
+      if (key === 'peek') return async () => ({ now, nextAt: now, stopping: [], pause: null, missedUntil: null });
       if (key === 'pass')
         return async (_request: unknown, decide: (snapshot: PassSnapshot) => unknown) => {
           passes += 1;

@@ -6,8 +6,9 @@ import type { JobSettings } from '../../src/engine/job-settings.js';
 import { modifiedJob, type JobEdit, type Modified } from '../../src/engine/modify-job.js';
 import type { JobEntity } from '../../src/store/job.entity.js';
 import { anchored } from '../../src/triggers/built-in.js';
-import { cron } from '../../src/triggers/cron.trigger.js';
 import { at } from '../../src/triggers/date.trigger.js';
+import { allOf } from '../../src/triggers/combined.trigger.js';
+import { cron } from '../../src/triggers/cron.trigger.js';
 import { days } from '../../src/triggers/days.trigger.js';
 import { every } from '../../src/triggers/interval.trigger.js';
 import { parseTrigger } from '../../src/triggers/trigger-spec.js';
@@ -136,7 +137,7 @@ describe('A schedule that is modified', () => {
       startAt: on('01:00:00').toISOString(),
       endAt: on('18:00:00').toISOString(),
     });
-    const workingDays = row({ trigger: days({ weekdays: ['MON'] }) });
+    const workingDays = row({ trigger: allOf(cron('0 7 * * *'), days({ weekdays: ['MON'] })) });
     expect(set(workingDays, { bounds: { endAt: on('18:00:00') } }).trigger).toMatchObject({ kind: 'within' });
   });
 

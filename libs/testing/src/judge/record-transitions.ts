@@ -66,6 +66,8 @@ function installation(schema: string): string {
       after jsonb := CASE WHEN TG_OP <> 'DELETE' THEN ${state('NEW')} END;
       holder uuid := CASE WHEN TG_OP <> 'INSERT' THEN OLD.owner END;
     BEGIN
+      -- that its end is counted for its job is no step of its life
+      IF before = after AND to_jsonb(OLD) -> 'uncounted' IS DISTINCT FROM to_jsonb(NEW) -> 'uncounted' THEN RETURN NULL; END IF;
       INSERT INTO ${schema}.${TABLE} (execution_id, job_id, job_uid, before, after, at, node_name, holder_lease_until,
         application_name, backend_pid)
       VALUES (kept.id, kept.job_id, kept.job_uid, before, after, clock_timestamp(), kept.node_name,
