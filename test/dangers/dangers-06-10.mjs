@@ -69,8 +69,8 @@ export const dangers06to10 = [
       },
       {
         what: 'what a handler throws, returns and reports is stored as it is',
-        file: engine('json'),
-        edits: [["return text.replaceAll('\\0', '').toWellFormed();", 'return text;']],
+        file: store('storable'),
+        edits: [["return text.replaceAll('\\u0000', '').toWellFormed();", 'return text;']],
         ...spec('engine/dangers', 'What a handler throws, returns and reports is kept without'),
       },
     ],

@@ -2,9 +2,9 @@ import type { Clock } from '../clock/clock.js';
 import type { JobExecutionEntity, ProgressRecord } from '../store/job-execution.entity.js';
 import type { JobEntity } from '../store/job.entity.js';
 import type { OutcomeRecord, ProgressUpdate } from '../store/job-store.js';
+import { storable } from '../store/storable.js';
 import type { Logger } from './engine-logger.js';
 import { JobAbortedError, JobContext, type AbortCause } from './job-context.js';
-import { storable } from './json.js';
 import type { Ending } from './outcome.js';
 import { RunLog } from './run-log.js';
 

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 
 import type { JobEntity } from '../store/job.entity.js';
+import { storable } from '../store/storable.js';
 import { anchored, isEveryMillisecond } from '../triggers/built-in.js';
 import { at } from '../triggers/date.trigger.js';
 import { shown } from '../triggers/instant.js';
@@ -8,7 +9,7 @@ import { wakeAfterJitter } from '../triggers/jitter.js';
 import { ZONE_DATA } from '../triggers/zone.js';
 import { nextFire } from '../triggers/misfire.js';
 import type { Trigger } from '../triggers/trigger.js';
-import { describeError, notJson, storable } from './json.js';
+import { describeError, notJson } from './json.js';
 import {
   capabilityOf,
   DEFAULT_GRACE_MS,

@@ -1,4 +1,5 @@
 import type { ErrorRecord } from '../store/job-execution.entity.js';
+import { storable } from '../store/storable.js';
 
 /** The longest result that is stored whole, in characters of JSON. */
 const MAX_RESULT_LENGTH = 64 * 1024;
@@ -153,10 +154,6 @@ const JSON_PASSWORD = /((?:password|passwd|pwd)"\s*:\s*)"(?:[^"\\]|\\.)*"?/gi;
 /** Without the passwords in its connection strings. */
 export function redact(text: string): string {
   return text.replace(URL_PASSWORD, '$1:***@').replace(KEYED_PASSWORD, '$1***').replace(JSON_PASSWORD, '$1"***"');
-}
-
-export function storable(text: string): string {
-  return text.replaceAll('\0', '').toWellFormed();
 }
 
 /** Anything thrown, as an `Error` that can be looked at. */

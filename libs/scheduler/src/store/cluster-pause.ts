@@ -3,6 +3,7 @@ import { JobStoreConfigurationError } from './errors.js';
 import type { ClusterPause, PauseNote } from './job-store.js';
 import type { Query } from './lease.js';
 import { notify } from './notifications.js';
+import { storable } from './storable.js';
 import type { Tables } from './tables.js';
 
 /** The row's pause as JSON, for a statement that reads something else as well; null: there is none. */
@@ -40,7 +41,7 @@ export async function pauseCluster(query: Query, tables: Tables, { reason, by }:
   const { rowCount } = await query(
     `UPDATE ${tables.scheduler} SET paused = true, paused_reason = $1, paused_by = $2,
        paused_at = date_trunc('milliseconds', clock_timestamp()) WHERE NOT paused`,
-    [storable(reason), storable(by)],
+    [reason === null ? null : storable(reason), by === null ? null : storable(by)],
   );
   if (rowCount > 0) await notify(query, tables);
   const pause = await readPause(query, tables);
@@ -59,8 +60,4 @@ export async function resumeCluster(query: Query, tables: Tables, { catchUp }: {
   if (rowCount === 0) return false;
   await notify(query, tables);
   return true;
-}
-
-function storable(text: string | null): string | null {
-  return text?.replaceAll('\u0000', '') ?? null;
 }

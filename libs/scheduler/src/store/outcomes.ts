@@ -10,6 +10,7 @@ import {
   type WrittenOutcome,
 } from './statements/complete-outcomes.js';
 import { countFailures } from './statements/count-failures.js';
+import { storable } from './storable.js';
 import type { Tables } from './tables.js';
 
 const LONGEST_DURATION_MS = 2 ** 31 - 1;
@@ -93,11 +94,6 @@ export function bare(outcome: OutcomeRecord, error: unknown): OutcomeRecord {
   };
   bareOutcomes.add(stripped);
   return stripped;
-}
-
-/** Without NUL and lone surrogates, which PostgreSQL's text does not know. */
-function storable(text: string): string {
-  return text.replaceAll('\u0000', '').replace(/\p{Surrogate}/gu, '\ufffd');
 }
 
 /** Says with the last outcome of a job that it is paused by that. */

@@ -5,7 +5,7 @@ import type { PassRequest } from '../job-store.js';
 import type { Query } from '../lease.js';
 import type { Tables } from '../tables.js';
 import { urgentSinceSql } from '../urgency.js';
-import { backfilledJobs, IS_WAITING, isForUs, isOffered } from './offered.js';
+import { backfilledJobs, IS_WAITING, isForUs, isOffered, isWaiting } from './offered.js';
 
 /** How many executions are looked at for one priority of a capability: enough for their jobs, and no scan of a long queue. */
 const WAITING_LOOKED_AT = 100;
@@ -82,8 +82,9 @@ export async function lockJobsOfWaiting(
          WHERE e.status = 'pending' AND ${IS_WAITING} AND e.capability = l.capability${of} AND e.available_at <= now()
            AND e.job_uid <> ALL($3::uuid[]) AND ${isOffered(tables)}
          ORDER BY e.available_at LIMIT ${WAITING_LOOKED_AT}`;
+  const priorities = levels(tables.execution, `x.status = 'pending' AND ${isWaiting('x')}`);
   const { rows } = await query(
-    `WITH RECURSIVE ${backfilledJobs(tables)}, ${levels(tables.execution, `x.status = 'pending' AND (x.kind <> 'backfill' OR x.lease_epoch > 0)`)}, waiting AS (
+    `WITH RECURSIVE ${backfilledJobs(tables)}, ${priorities}, waiting AS (
        SELECT w.* FROM level l CROSS JOIN LATERAL (${oldest(' AND e.priority = l.priority')}) w
        UNION ALL
        SELECT w.* FROM level l CROSS JOIN LATERAL (${oldest('')}) w WHERE l.n = ${LEVELS_LOOKED_AT}

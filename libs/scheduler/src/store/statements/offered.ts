@@ -11,8 +11,11 @@ export function isOffered({ job }: Tables): string {
   return `EXISTS (SELECT 1 FROM ${job} o WHERE o.uid = e.job_uid AND ${IS_OFFERED})`;
 }
 
-/** Of a pending execution `e`: whether it is in `job_execution_waiting`, or else in `job_execution_backfill`. */
-export const IS_WAITING = `(e.kind <> 'backfill' OR e.lease_epoch > 0)`;
+/** Of a pending execution: whether it is in `job_execution_waiting`, or else in `job_execution_backfill`. */
+export function isWaiting(row: string): string {
+  return `(${row}.kind <> 'backfill' OR ${row}.lease_epoch > 0)`;
+}
+export const IS_WAITING = isWaiting('e');
 const IS_BACKFILL = `e.status = 'pending' AND e.kind = 'backfill' AND e.lease_epoch = 0`;
 
 /**
