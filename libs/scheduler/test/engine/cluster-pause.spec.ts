@@ -6,7 +6,7 @@ import { MemoryJobStore } from '../../src/store/memory-job.store.js';
 import { cron } from '../../src/triggers/cron.trigger.js';
 import { memoryCluster, postgresCluster, type Cluster } from './cluster.js';
 import { FaultyStore } from './faulty-store.js';
-import { addJob, aNode, gate, ledger, type JobSpec, type TestEngine } from './support.js';
+import { addJob, aNode, gate, ledger, type JobSpec } from './support.js';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -21,29 +21,19 @@ describe.each([
   ['on PostgreSQL', postgresCluster],
 ])('A pause of the cluster, %s,', (_, make) => {
   let cluster: Cluster;
-  let running: TestEngine[];
   let runs: string[];
   beforeEach(async () => {
     cluster = await make();
-    running = [];
     runs = [];
   });
-  afterEach(async () => {
-    for (const node of running) await cluster.stop(node);
-    await cluster.dispose();
-  });
+  afterEach(() => cluster.dispose());
 
-  async function started(jobs: readonly JobSpec[], options: Parameters<Cluster['node']>[1] = {}): Promise<TestEngine> {
-    const node = await cluster.node(jobs, options);
-    await cluster.start(node);
-    running.push(node);
-    return node;
-  }
+  const started: Cluster['started'] = (jobs, options) => cluster.started(jobs, options);
   const run: JobSpec['run'] = ({ jobId, scheduledAt }) =>
     void runs.push(`${jobId} ${scheduledAt.toISOString().slice(11, 16)}`);
   const job: JobSpec = { id: 'job', trigger: cron('0 */10 * * * *'), run };
   const status = async (id: string) => (await cluster.store.getExecution(id))!.execution.status;
-  const states = (): unknown[] => running.map(({ engine }) => [engine.health().state, engine.health().reason]);
+  const states = (): unknown[] => cluster.running.map(({ engine }) => [engine.health().state, engine.health().reason]);
 
   it('starts nothing on any node, nor on one that starts later, and its end lets all go on from now', async () => {
     await started([job]);
@@ -54,23 +44,23 @@ describe.each([
     const asked = await cluster.store.addManualExecution('job', byHand());
     await cluster.advance(PERIOD + MINUTE);
     await started([job], { waitForDatabase: true });
-    await addJob(running[0]!, { id: 'once', handler: 'job' });
+    await addJob(cluster.running[0]!, { id: 'once', handler: 'job' });
     await cluster.advance(PERIOD);
     expect(runs).toEqual(['job 00:10']);
     expect(await status(asked.id)).toBe('pending');
     const paused = ['paused', 'the cluster is paused by anna: the tables are moved'];
     expect(states()).toEqual([paused, paused, paused]);
-    expect(running.map(({ engine }) => [engine.health().alive, engine.health().ready])).toEqual(
-      running.map(() => [true, true]),
+    expect(cluster.running.map(({ engine }) => [engine.health().alive, engine.health().ready])).toEqual(
+      cluster.running.map(() => [true, true]),
     );
 
     await cluster.store.resumeCluster({ catchUp: false });
     await cluster.advance(MINUTE);
-    expect(states()).toEqual(running.map(() => ['running', null]));
+    expect(states()).toEqual(cluster.running.map(() => ['running', null]));
     // what a person asked for, and a job that has no other instant
     expect([...runs].sort()).toEqual(['job 00:10', 'job 00:10', 'once 00:21']);
     expect(await status(asked.id)).toBe('succeeded');
-    expect(await ledger(running[0]!, 'job')).toEqual([
+    expect(await ledger(cluster.running[0]!, 'job')).toEqual([
       { at: '00:10:00', status: 'succeeded' },
       { at: '00:10:00', status: 'succeeded' },
       { at: '00:20:00', status: 'missed' },
@@ -101,7 +91,6 @@ describe.each([
     const node = await started([job]);
     await cluster.store.pauseCluster(NOTE);
     await cluster.stop(node);
-    running = [];
     await cluster.advance(2 * PERIOD);
     await cluster.store.resumeCluster({ catchUp: false });
     await cluster.advance(PERIOD);
@@ -111,7 +100,7 @@ describe.each([
     await started([job]);
     await cluster.advance(0);
     expect(runs).toEqual(['job 00:40']);
-    expect((await ledger(running[0]!, 'job')).map(({ at }) => at)).toEqual([
+    expect((await ledger(cluster.running[0]!, 'job')).map(({ at }) => at)).toEqual([
       '00:10:00',
       '00:20:00',
       '00:30:00',
@@ -146,11 +135,11 @@ describe.each([
     open();
     await cluster.advance(2 * MINUTE);
     expect(attempts).toEqual([1]);
-    expect(await ledger(running[0]!, 'job')).toEqual([{ at: '00:10:00', status: 'pending' }]);
+    expect(await ledger(cluster.running[0]!, 'job')).toEqual([{ at: '00:10:00', status: 'pending' }]);
     await cluster.store.resumeCluster({ catchUp: false });
     await cluster.advance(MINUTE);
     expect(attempts).toEqual([1, 2]);
-    expect(await ledger(running[0]!, 'job')).toEqual([{ at: '00:10:00', status: 'succeeded' }]);
+    expect(await ledger(cluster.running[0]!, 'job')).toEqual([{ at: '00:10:00', status: 'succeeded' }]);
   });
 
   it('that is over takes no fire whose jitter ends after it', async () => {

@@ -19,10 +19,15 @@ export interface Cluster {
   /** To look at what is in it. */
   readonly store: JobStore;
   node(jobs: readonly JobSpec[], options?: NodeOptions): Promise<TestEngine>;
+  /** What was started and not stopped, in order. */
+  readonly running: readonly TestEngine[];
+  /** A new node, started. */
+  started(jobs: readonly JobSpec[], options?: NodeOptions): Promise<TestEngine>;
   /** Starts the node, and lets it do what it does first. */
   start(node: TestEngine): Promise<void>;
   stop(node: TestEngine): Promise<void>;
   advance(ms: number): Promise<void>;
+  /** Stops what runs, too. */
   dispose(): Promise<void>;
 }
 
@@ -30,7 +35,16 @@ export async function memoryCluster(): Promise<Cluster> {
   const clock = new ManualClock();
   const store = new MemoryJobStore({ clock });
   const node = async (jobs: readonly JobSpec[], options: NodeOptions = {}) => aNode(jobs, { ...options, clock, store });
-  return { clock, store, node, ...driven((ms) => clock.advance(ms)), dispose: async () => {} };
+  return {
+    clock,
+    store,
+    node,
+    ...driven(
+      node,
+      (ms) => clock.advance(ms),
+      async () => {},
+    ),
+  };
 }
 
 export async function postgresCluster(): Promise<Cluster> {
@@ -67,7 +81,7 @@ export async function postgresCluster(): Promise<Cluster> {
       await quiet();
     }
   };
-  return { clock, store, node, ...driven(advance), dispose: () => cleanup.run() };
+  return { clock, store, node, ...driven(node, advance, () => cleanup.run()) };
 }
 
 /** Found before those of `pg_catalog`. */
@@ -79,19 +93,41 @@ function clockOf(schema: string): string {
     ${says('now', 'STABLE')} ${says('clock_timestamp', 'VOLATILE')}`;
 }
 
-function driven(advance: (ms: number) => Promise<void>): Pick<Cluster, 'advance' | 'start' | 'stop'> {
+function driven(
+  node: Cluster['node'],
+  advance: Cluster['advance'],
+  cleanUp: () => Promise<void>,
+): Omit<Cluster, 'clock' | 'store' | 'node'> {
+  const running: TestEngine[] = [];
   const until = async (work: Promise<void>): Promise<void> => {
     const state = { isOver: false };
     void work.finally(() => (state.isOver = true));
     while (!state.isOver) await advance(0);
     await work;
   };
+  const start = async (which: TestEngine): Promise<void> => {
+    await until(which.engine.start());
+    await advance(0);
+    running.push(which);
+  };
+  const stop = async (which: TestEngine): Promise<void> => {
+    const index = running.indexOf(which);
+    if (index >= 0) running.splice(index, 1);
+    await until(which.engine.shutdown());
+  };
   return {
+    running,
     advance,
-    start: async ({ engine }) => {
-      await until(engine.start());
-      await advance(0);
+    start,
+    stop,
+    started: async (jobs, options) => {
+      const fresh = await node(jobs, options);
+      await start(fresh);
+      return fresh;
     },
-    stop: ({ engine }) => until(engine.shutdown()),
+    dispose: async () => {
+      for (let first = running[0]; first !== undefined; first = running[0]) await stop(first);
+      await cleanUp();
+    },
   };
 }

@@ -7,7 +7,7 @@ import { cron } from '../../src/triggers/cron.trigger.js';
 import { every } from '../../src/triggers/interval.trigger.js';
 import type { Trigger } from '../../src/triggers/trigger.js';
 import { memoryCluster, postgresCluster, type Cluster } from './cluster.js';
-import { addJob, ledger, type JobSpec, type TestEngine } from './support.js';
+import { addJob, ledger, type JobSpec } from './support.js';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -39,30 +39,12 @@ describe.each([
   ['on PostgreSQL', postgresCluster],
 ])('A deploy, %s,', (_, make) => {
   let cluster: Cluster;
-  let running: TestEngine[];
   beforeEach(async () => {
     cluster = await make();
-    running = [];
   });
-  afterEach(async () => {
-    for (const node of running) await cluster.stop(node);
-    await cluster.dispose();
-  });
+  afterEach(() => cluster.dispose());
 
-  async function started(jobs: readonly JobSpec[], options: Parameters<Cluster['node']>[1] = {}): Promise<TestEngine> {
-    const node = await cluster.node(jobs, options);
-    await cluster.start(node);
-    running.push(node);
-    return node;
-  }
-  async function stopped(node: TestEngine): Promise<void> {
-    running = running.filter((each) => each !== node);
-    await cluster.stop(node);
-  }
-  async function restarted(node: TestEngine): Promise<void> {
-    await cluster.start(node);
-    running.push(node);
-  }
+  const started: Cluster['started'] = (jobs, options) => cluster.started(jobs, options);
   const job = async (id = 'job'): Promise<JobEntity> => (await cluster.store.getJob(id))!;
   const schedule = async (id?: string): Promise<string> => (await job(id)).schedule;
 
@@ -81,7 +63,7 @@ describe.each([
     await cluster.advance(25 * MINUTE);
     const before = await Promise.all(jobs.map(({ id }) => job(id)));
     expect(before.map(({ runCount }) => runCount)).toEqual([2, 0, 2, 0]);
-    await stopped(old);
+    await cluster.stop(old);
     await started(jobs);
     await cluster.advance(SETTLED);
     expect(await Promise.all(jobs.map(({ id }) => job(id)))).toEqual(before);
@@ -103,8 +85,8 @@ describe.each([
     const [staying, restarting] = [await started([hourly]), await started([hourly])];
     await cluster.advance(MINUTE);
     await started([twoHourly]);
-    await stopped(restarting);
-    await restarted(restarting);
+    await cluster.stop(restarting);
+    await cluster.start(restarting);
     await cluster.advance(2 * MINUTE);
     expect(await job()).toMatchObject({ schedule: 'every 2 hours', version: 2 });
     void staying;
@@ -115,7 +97,7 @@ describe.each([
     await cluster.advance(MINUTE);
     const fresh = await started([twoHourly]);
     expect(await schedule()).toBe('every 2 hours');
-    await stopped(fresh);
+    await cluster.stop(fresh);
     await cluster.advance(SETTLED);
     expect(await job()).toMatchObject({ schedule: 'every 1 hour', version: 3 });
   });
@@ -124,11 +106,11 @@ describe.each([
     const old = await started([hourly]);
     await cluster.advance(MINUTE);
     const fresh = await started([twoHourly]);
-    await stopped(fresh);
+    await cluster.stop(fresh);
     await cluster.advance(SETTLED);
-    await restarted(fresh);
+    await cluster.start(fresh);
     expect(await schedule()).toBe('every 2 hours');
-    await stopped(old);
+    await cluster.stop(old);
     await cluster.advance(2 * MINUTE);
     expect(await job()).toMatchObject({ schedule: 'every 2 hours', version: 4 });
   });
@@ -137,12 +119,12 @@ describe.each([
     const first = await started([hourly]);
     await cluster.advance(MINUTE);
     const second = await started([twoHourly]);
-    await stopped(first);
+    await cluster.stop(first);
     await cluster.advance(MINUTE);
-    await restarted(first);
+    await cluster.start(first);
     await cluster.advance(MINUTE);
     expect(await schedule()).toBe('every 2 hours');
-    await stopped(second);
+    await cluster.stop(second);
     await cluster.advance(SETTLED);
     expect(await schedule()).toBe('every 1 hour');
   });
@@ -167,7 +149,7 @@ describe.each([
     await cluster.advance(MINUTE);
     const fresh = await started([{ trigger: ownTrigger('their own', cron('0 10 * * * *')), run: nothing }]);
     await cluster.advance(8 * MINUTE + 50 * SECOND);
-    await stopped(fresh);
+    await cluster.stop(fresh);
     await cluster.advance(15 * SECOND);
     expect(await job()).toMatchObject({ schedule: 'their own', state: 'active' });
     await cluster.advance(SETTLED);
@@ -185,7 +167,7 @@ describe.each([
       run: ({ data }) => void where.push(`${node} ${String(data)}`),
     });
     const old = await started([on('old', 'default')]);
-    await stopped(old);
+    await cluster.stop(old);
     const { id } = await cluster.store.addManualExecution('job', {
       id: '00000000-0000-4000-8000-000000000001',
       data: { value: 'waited' },
@@ -193,7 +175,7 @@ describe.each([
     });
     const both = { concurrency: { default: 10, heavy: 1 } };
     await started([on('new', 'heavy')], both);
-    await restarted(old);
+    await cluster.start(old);
     await cluster.advance(2 * SECOND);
     expect(where).toEqual(['new waited']);
     expect((await cluster.store.getExecution(id))!.execution.capability).toBe('job@heavy');
@@ -202,12 +184,11 @@ describe.each([
   it('that changes a trigger records what the old one left undecided', async () => {
     const old = await started([{ trigger: cron('0 0 * * * *'), run: nothing }]);
     await cluster.advance(90 * MINUTE);
-    await stopped(old);
+    await cluster.stop(old);
     await cluster.advance(2 * HOUR);
     const fresh = await cluster.node([{ trigger: cron('0 45 * * * *'), run: nothing }]);
     const told = recordEvents<SchedulerEvents>(fresh.engine.events, ['execution.missed']);
     await cluster.start(fresh);
-    running.push(fresh);
     expect(await job()).toMatchObject({
       nextRunAt: new Date('2026-01-01T03:45:00Z'),
       lastInstant: new Date('2026-01-01T03:00:00Z'),
@@ -228,15 +209,14 @@ describe.each([
     const broken = await cluster.node([{ id: 'bad', trigger: throwing('no calendar'), run: nothing }, hourly]);
     const told = recordEvents<SchedulerEvents>(broken.engine.events, ['job.quarantined', 'scheduler.failure']);
     await cluster.start(broken);
-    running.push(broken);
     expect(told.events).toMatchObject([{ name: 'job.quarantined', payload: { job: { id: 'bad' } } }]);
     expect(await job('bad')).toMatchObject({ state: 'quarantined', stateReason: expect.stringMatching('no calendar') });
     expect(await job()).toMatchObject({ state: 'active' });
     await cluster.advance(SETTLED);
-    await stopped(broken);
-    await restarted(broken);
+    await cluster.stop(broken);
+    await cluster.start(broken);
     expect(told.names).toEqual(['job.quarantined']);
-    await stopped(broken);
+    await cluster.stop(broken);
     // the same name: nothing tells it from the broken one
     await started([{ id: 'bad', trigger: ownTrigger('working days', every('10m')), run: nothing }, hourly]);
     expect(await job('bad')).toMatchObject({ state: 'active', stateReason: null });
@@ -250,11 +230,11 @@ describe.each([
     const old = await started([remind]);
     await addJob(old, { id: 'ann', handler: 'remind', data: 'ann', delayMs: 10 * MINUTE });
     const before = await job('ann');
-    await stopped(old);
+    await cluster.stop(old);
     const other = await started([hourly]);
     await cluster.advance(20 * MINUTE);
     expect(await job('ann')).toEqual(before);
-    await stopped(other);
+    await cluster.stop(other);
     await started([{ ...remind, priority: 3 }]);
     await cluster.advance(SECOND);
     expect(runs).toEqual(['ann']);
@@ -272,12 +252,11 @@ describe.each([
     ]);
     const told = recordEvents<SchedulerEvents>(fresh.engine.events, ['job.left']);
     await cluster.start(fresh);
-    running.push(fresh);
     await cluster.advance(2 * MINUTE);
     expect(told.events).toEqual([]);
-    await stopped(old);
+    await cluster.stop(old);
     await cluster.advance(SETTLED);
-    await stopped(await started([hourly]));
+    await cluster.stop(await started([hourly]));
     await cluster.advance(SETTLED);
     expect(told.events).toMatchObject([{ payload: { job: { id: 'left' }, appeared: 'appeared' } }]);
   });
@@ -289,7 +268,6 @@ describe.each([
     const fresh = await cluster.node([hourly]);
     const told = recordEvents<SchedulerEvents>(fresh.engine.events, ['job.taken']);
     await cluster.start(fresh);
-    running.push(fresh);
     await cluster.advance(SETTLED);
     expect(told.events).toMatchObject([{ payload: { job: { id: 'job', source: 'dynamic' } } }]);
     expect(await job()).toEqual(before);

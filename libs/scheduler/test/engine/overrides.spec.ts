@@ -113,26 +113,12 @@ describe.each([
   ['on PostgreSQL', postgresCluster],
 ])('A job that is modified, with two nodes, %s,', (_, make) => {
   let cluster: Cluster;
-  let running: TestEngine[];
   beforeEach(async () => {
     cluster = await make();
-    running = [];
   });
-  afterEach(async () => {
-    for (const node of running) await cluster.stop(node);
-    await cluster.dispose();
-  });
+  afterEach(() => cluster.dispose());
 
-  async function started(jobs: readonly JobSpec[], options: Parameters<Cluster['node']>[1] = {}): Promise<TestEngine> {
-    const node = await cluster.node(jobs, options);
-    await cluster.start(node);
-    running.push(node);
-    return node;
-  }
-  async function stopped(node: TestEngine): Promise<void> {
-    running = running.filter((each) => each !== node);
-    await cluster.stop(node);
-  }
+  const started: Cluster['started'] = (jobs, options) => cluster.started(jobs, options);
   /** On that node. */
   async function modify({ store, registry, engine }: TestEngine, some: Partial<JobEdit>): Promise<JobEntity> {
     const row = await store.changeJob('job', (job, now, definition) => {
@@ -155,7 +141,7 @@ describe.each([
     expect(runs).toEqual([10, 20].map((minute) => new Date(Date.UTC(2026, 0, 1, 0, minute))));
 
     const before = await job();
-    await stopped(other);
+    await cluster.stop(other);
     await started([spec]);
     await cluster.advance(MINUTE);
     expect(await job()).toEqual(before);
@@ -170,7 +156,7 @@ describe.each([
     const fresh = await started([{ every: '1h', timeoutMs: 5_000, run: nothing }]);
     const kept = { schedule: 'every 2 hours', priority: 3, overridden: ['priority', 'schedule'] };
     expect(await job()).toMatchObject({ ...kept, timeoutMs: 5_000 });
-    await stopped(fresh);
+    await cluster.stop(fresh);
     await cluster.advance(2 * MINUTE);
     expect(await job()).toMatchObject({ ...kept, timeoutMs: 1_000 });
     await started([{ every: '3h', timeoutMs: 1_000, run: nothing }]);
