@@ -24,13 +24,15 @@ export async function notifyIfSoon(query: Query, tables: Tables, jobs: readonly 
 /** One connection that hears notifications, and carries the beats, so that its silence does not stay unnoticed. */
 export class NotificationConnection {
   #lease: Lease | null = null;
+  /** What was asked on it and has no answer yet. */
+  readonly #asked = new Set<Promise<unknown>>();
 
   constructor(
     private readonly keeper: ConnectionKeeper,
     private readonly tables: Tables,
   ) {}
 
-  /** Resolves when `signal` aborts, rejects when the connection is lost. */
+  /** Resolves when `signal` aborts and what was asked is answered, rejects when the connection is lost. */
   async listen(onWake: () => void, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
     const lease = await this.keeper.hold();
@@ -38,6 +40,9 @@ export class NotificationConnection {
       await this.keeper.bounded(lease, () => this.#hear(lease, onWake));
       this.#lease = lease;
       await untilAborted(lease, signal);
+      // whoever asks now is given another connection; a beat that is under way is not lost with this one
+      this.#lease = null;
+      await Promise.allSettled(this.#asked);
     } catch (error) {
       throw error instanceof Outage ? unavailable(error, this.keeper.place, 'not-written') : error;
     } finally {
@@ -50,10 +55,14 @@ export class NotificationConnection {
   async run<T>(work: (query: Query) => Promise<T>): Promise<T> {
     const lease = this.#lease;
     if (!lease) return await this.keeper.run(work);
+    const asked = this.keeper.bounded(lease, () => work(lease.query));
+    this.#asked.add(asked);
     try {
-      return await this.keeper.bounded(lease, () => work(lease.query));
+      return await asked;
     } catch (error) {
       throw error instanceof Outage ? unavailable(error, this.keeper.place, 'unknown') : error;
+    } finally {
+      this.#asked.delete(asked);
     }
   }
 

@@ -225,6 +225,19 @@ describe('listen', () => {
     await failureOf(listening);
   });
 
+  it('that is ended leaves the beat that is under way on its connection its answer', async () => {
+    const node = await registered(store);
+    const stop = new AbortController();
+    await new Promise<void>((resolve) => {
+      const listening = store.listen(resolve, stop.signal);
+      cleanup.add(listening, (each) => each);
+    });
+    await store.beat(node.incarnation, HOUR);
+    const beating = store.beat(node.incarnation, HOUR);
+    stop.abort();
+    await expect(beating).resolves.toMatchObject({ alive: true });
+  });
+
   it('rejects when its listener throws', async () => {
     const listening = store.listen(() => {
       throw new Error('no ear');
