@@ -42,10 +42,23 @@ export async function draftDeclared(
     }
     return definition.disabled === true ? null : draftOf(job, definition, surroundings);
   } catch (error) {
-    const { message } = error as Error;
-    const Known = error instanceof InvalidTriggerError ? InvalidTriggerError : InvalidJobError;
-    throw new Known(`${where}: ${message}`, { cause: error });
+    throw wrongAt(where, error);
   }
+}
+
+/** `check`, and what it throws with where that is. */
+export function checkedAt<T>(where: string, check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    throw wrongAt(where, error);
+  }
+}
+
+function wrongAt(where: string, error: unknown): InvalidJobError | InvalidTriggerError {
+  const { message } = error as Error;
+  const Known = error instanceof InvalidTriggerError ? InvalidTriggerError : InvalidJobError;
+  return new Known(`${where}: ${message}`, { cause: error });
 }
 
 async function definitionOf({ declaration }: CatalogJob, resolve: Resolve): Promise<Definition> {

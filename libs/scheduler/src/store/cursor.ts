@@ -12,24 +12,29 @@ export function encodeCursor(key: CursorKey): string {
   return Buffer.from(JSON.stringify(key)).toString('base64url');
 }
 
+/** What a cursor looks like only the store knows. */
+export class InvalidCursorError extends RangeError {}
+
 /** PostgreSQL's text knows no NUL. */
 function isPart(part: unknown): boolean {
   return typeof part === 'string' && !part.includes('\u0000');
 }
 
-/** @throws RangeError when it is not a cursor of `length` parts */
+/** @throws InvalidCursorError when it is not a cursor of `length` parts */
 export function decodeCursor(cursor: string, length: number): CursorKey {
   const key = parse(Buffer.from(cursor, 'base64url').toString());
   if (Array.isArray(key) && key.length === length && key.every(isPart)) return key;
-  throw new RangeError(`${JSON.stringify(cursor)} is no cursor. Give back nextCursor of the page before, unchanged.`);
+  throw new InvalidCursorError(
+    `${JSON.stringify(cursor)} is no cursor. Give back nextCursor of the page before, unchanged.`,
+  );
 }
 
-/** @throws RangeError when it is not a scheduled instant and an id */
+/** @throws InvalidCursorError when it is not a scheduled instant and an id */
 export function decodeExecutionCursor(cursor: string): CursorKey {
   const key = decodeCursor(cursor, 2);
   const [at = '', id = ''] = key;
   if (isInstant(at) && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)) return key;
-  throw new RangeError(
+  throw new InvalidCursorError(
     `${JSON.stringify(cursor)} is no cursor of executions. Give back nextCursor of the page before.`,
   );
 }

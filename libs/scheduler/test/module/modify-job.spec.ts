@@ -98,7 +98,7 @@ describe('modifyJob', () => {
       { timeZone: 'UTC' },
       /"timeZone" belongs to "cron"\. Write the expression beside it/,
     ],
-    ['a setting that cannot be', { maxInstances: 0 }, /modifyJob of "x": maxInstances is 0\. Write a whole number/],
+    ['a setting that cannot be', { maxInstances: 0 }, /modifyJob: Job "x": maxInstances is 0\. Write a whole number/],
     ['an unknown executor', { executor: 'fast' }, /no executor "fast"\. Executors: default, reports/],
     ['data that is not JSON', { data: { m: new Map() } }, /data\.m is a Map/],
     ['a number of runs that cannot be', { maxRuns: 0 }, /maxRuns is 0/],

@@ -230,7 +230,7 @@ describe('listen', () => {
     const stop = new AbortController();
     await new Promise<void>((resolve) => {
       const listening = store.listen(resolve, stop.signal);
-      cleanup.add(listening, (each) => each);
+      void cleanup.add(listening, (each) => each);
     });
     await store.beat(node.incarnation, HOUR);
     const beating = store.beat(node.incarnation, HOUR);

@@ -2,6 +2,7 @@ import type { JobInfo } from '../../engine/info.js';
 import { newJobRow } from '../../engine/job-draft.js';
 import type { ConflictRule } from '../../store/job-store.js';
 import type { JobEntity } from '../../store/job.entity.js';
+import { checkedAt } from '../job-definition.js';
 import type { SchedulerRuntime } from '../scheduler.runtime.js';
 import { checkCallOptions, checkEach, isOneOf, type CallOptions } from './arguments.js';
 import { told } from './change-job.js';
@@ -19,7 +20,7 @@ export async function addJob(
 ): Promise<JobInfo> {
   const onConflict = checkConflict('addJob', options);
   const { manager, reason = null, by = null } = options;
-  const draft = draftAdded('addJob', job, runtime);
+  const draft = checkedAt('addJob', () => draftAdded(job, runtime));
   const store = await runtime.store();
   let planned = '';
   const plan = (now: Date): JobEntity[] => {

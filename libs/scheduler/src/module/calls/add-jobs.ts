@@ -1,6 +1,7 @@
 import { newJobRow } from '../../engine/job-draft.js';
 import { InvalidJobError } from '../../engine/job-settings.js';
 import { shown } from '../../triggers/instant.js';
+import { checkedAt } from '../job-definition.js';
 import { strangerIn } from '../known-keys.js';
 import type { SchedulerRuntime } from '../scheduler.runtime.js';
 import { checkConflict, type Conflict } from './add-job.js';
@@ -21,12 +22,12 @@ export async function addJobs(
   if (!Array.isArray(handler)) {
     throw new InvalidJobError(`${WHERE}: handler is ${shown(handler)}. Write [Class, 'method'].`);
   }
-  runtime.catalog.handlerOf(handler[0], handler[1]);
+  checkedAt(WHERE, () => runtime.catalog.handlerOf(handler[0], handler[1]));
   const { reason = null, by = null } = options;
   const check = (entry: unknown): Planned => {
     const stranger = strangerIn(entry, ENTRY_KEYS);
     if (stranger !== null) throw new InvalidJobError(stranger);
-    const draft = draftAdded('the job', { ...(entry as JobRequest), handler }, runtime);
+    const draft = draftAdded({ ...(entry as JobRequest), handler }, runtime);
     return { id: draft.id, row: (now) => ({ ...newJobRow(draft, now), stateReason: reason, stateBy: by }) };
   };
   const planned = await checkAll(WHERE, jobs, runtime.clock.now(), check);

@@ -9,7 +9,6 @@ import { durationMs } from '../../triggers/duration.js';
 import { shown } from '../../triggers/instant.js';
 import { parseTrigger, triggerOf } from '../../triggers/trigger-spec.js';
 import { InvalidTriggerError, type Duration, type Trigger } from '../../triggers/trigger.js';
-import { checkBoolean } from './arguments.js';
 import type { DataField, DataOf } from '../handler-method.js';
 import { builtIn, checkExecutor } from '../job-definition.js';
 import type { Bounds, CronFields, Once, Recurrence } from '../job-timing.js';
@@ -46,21 +45,20 @@ export type JobRequest = JobSettings &
 /** What may be said of a new job, beside its handler. */
 export const ENTRY_KEYS = ['id', 'data', 'paused', 'at', 'in', ...RECURRENCE_KEYS, ...SETTING_KEYS];
 
-/**
- * Checks everything that can be checked without the database. `where`: the method, for messages. Throws `InvalidJobError`
- * and `InvalidTriggerError`.
- */
-export function draftAdded(where: string, request: JobRequest, runtime: SchedulerRuntime): JobDraft {
+/** Checks everything that can be checked without the database. Throws `InvalidJobError` and `InvalidTriggerError`. */
+export function draftAdded(request: JobRequest, runtime: SchedulerRuntime): JobDraft {
   const { catalog, surroundings, registry } = runtime;
   const stranger = strangerIn(request, ['handler', ...ENTRY_KEYS]);
-  if (stranger !== null) throw new InvalidJobError(`${where}: ${stranger}`);
+  if (stranger !== null) throw new InvalidJobError(stranger);
   const { id = randomUUID(), data, paused } = request;
-  checkBoolean(where, 'paused', paused);
-  const handler = handlerIn(where, request.handler, catalog);
+  if (paused !== undefined && typeof paused !== 'boolean') {
+    throw new InvalidJobError(`paused is ${shown(paused)}. Write true or false.`);
+  }
+  const handler = handlerIn(request.handler, catalog);
   const draft = draftJob({
     id,
     handler: handler.key,
-    schedule: scheduleOf(where, request, surroundings.timeZone, id),
+    schedule: scheduleOf(request, surroundings.timeZone, id),
     data,
     source: 'dynamic',
     isPaused: paused === true,
@@ -68,14 +66,13 @@ export function draftAdded(where: string, request: JobRequest, runtime: Schedule
   });
   checkExecutor(draft.settings, surroundings);
   if (registry.draftOf(id) !== undefined) {
-    throw new InvalidJobError(`${where}: "${id}" is the id of a @ScheduledJob. Give the new job another id.`);
+    throw new InvalidJobError(`"${id}" is the id of a @ScheduledJob. Give the new job another id.`);
   }
   if (!catalog.handlers.some(({ key }) => key === handler.key)) runtime.foreignHandler('addJob', handler.key);
   return draft;
 }
 
 function handlerIn(
-  where: string,
   handler: unknown,
   catalog: SchedulerRuntime['catalog'],
 ): Pick<JobHandler, 'key' | 'settings' | 'isTransactional'> {
@@ -84,12 +81,10 @@ function handlerIn(
     // it may be at home in another process
     return catalog.handlers.find(({ key }) => key === handler) ?? { key: handler, settings: {} };
   }
-  throw new InvalidJobError(
-    `${where}: handler is ${shown(handler)}. Write [Class, 'method'], or the key of a @JobHandler('…').`,
-  );
+  throw new InvalidJobError(`handler is ${shown(handler)}. Write [Class, 'method'], or the key of a @JobHandler('…').`);
 }
 
-function scheduleOf(where: string, request: JobRequest, timeZone: string, id: string): Schedule {
+function scheduleOf(request: JobRequest, timeZone: string, id: string): Schedule {
   const { in: delay, maxRuns, jitterMs } = request;
   const trigger = triggerOf(request, { timeZone, hashSeed: id });
   if (trigger !== null && delay !== undefined) {
@@ -101,17 +96,17 @@ function scheduleOf(where: string, request: JobRequest, timeZone: string, id: st
     throw new InvalidTriggerError(`"${bound}" belongs to a schedule that recurs: cron, every or trigger. Remove it.`);
   }
   if (trigger === null) return { kind: 'delay', delayMs: delay === undefined ? 0 : durationMs(delay) };
-  if (request.trigger !== undefined) refuseUnreadable(where, trigger);
+  if (request.trigger !== undefined) refuseUnreadable(trigger);
   return { kind: 'trigger', trigger, maxRuns: maxRuns ?? null, jitterMs: jitterMs ?? 0 };
 }
 
-/** Another process has nothing but the row. `where`: the method, for messages. */
-export function refuseUnreadable(where: string, trigger: Trigger): void {
+/** Another process has nothing but the row. */
+export function refuseUnreadable(trigger: Trigger): void {
   try {
     parseTrigger(trigger.toJSON());
   } catch (error) {
     throw new InvalidTriggerError(
-      `${where}: no other process could rebuild the trigger from its toJSON(): ${(error as Error).message} ` +
+      `no other process could rebuild the trigger from its toJSON(): ${(error as Error).message} ` +
         'Use what cron(), every(), at(), calendar(), days(), allOf(), anyOf() or except() returns, or declare the job with @ScheduledJob({ trigger }).',
       { cause: error },
     );

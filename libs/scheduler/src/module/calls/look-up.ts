@@ -1,4 +1,6 @@
 import { executionInfo, jobInfo, type ExecutionInfo, type JobInfo } from '../../engine/info.js';
+import { InvalidJobError } from '../../engine/job-settings.js';
+import { InvalidCursorError } from '../../store/cursor.js';
 import { JobNotFoundError } from '../../store/errors.js';
 import type { ExecutionFilter, JobFilter, Page } from '../../store/job-store.js';
 import type { NextRun } from '../../triggers/next-runs.js';
@@ -15,7 +17,8 @@ export async function getJob(runtime: SchedulerRuntime, id: string): Promise<Job
 
 export async function getJobs(runtime: SchedulerRuntime, filter: JobFilter): Promise<Page<JobInfo>> {
   checkJobFilter(filter);
-  const { items, nextCursor } = await (await runtime.store()).getJobs(filter);
+  const store = await runtime.store();
+  const { items, nextCursor } = await pageOf('getJobs', store.getJobs(filter));
   return { items: items.map(jobInfo), nextCursor };
 }
 
@@ -38,6 +41,16 @@ export async function getExecution(runtime: SchedulerRuntime, id: string): Promi
 
 export async function getExecutions(runtime: SchedulerRuntime, filter: ExecutionFilter): Promise<Page<ExecutionInfo>> {
   checkExecutionFilter(filter);
-  const { items, nextCursor } = await (await runtime.store()).getExecutions(filter);
+  const store = await runtime.store();
+  const { items, nextCursor } = await pageOf('getExecutions', store.getExecutions(filter));
   return { items: items.map(({ execution, attempts }) => executionInfo(execution, attempts)), nextCursor };
+}
+
+async function pageOf<T>(where: string, page: Promise<Page<T>>): Promise<Page<T>> {
+  try {
+    return await page;
+  } catch (error) {
+    if (!(error instanceof InvalidCursorError)) throw error;
+    throw new InvalidJobError(`${where}: cursor: ${error.message}`, { cause: error });
+  }
 }

@@ -7,7 +7,7 @@ import type { JobEntity } from '../../store/job.entity.js';
 import { Bounds as TimeBounds } from '../../triggers/bounds.js';
 import { triggerOf } from '../../triggers/trigger-spec.js';
 import { InvalidTriggerError, type Duration, type Trigger } from '../../triggers/trigger.js';
-import { checkExecutor } from '../job-definition.js';
+import { checkedAt, checkExecutor } from '../job-definition.js';
 import type { Bounds, CronFields, None, Recurrence } from '../job-timing.js';
 import { RECURRENCE_KEYS, SETTING_KEYS, strangerIn } from '../known-keys.js';
 import type { SchedulerRuntime } from '../scheduler.runtime.js';
@@ -37,7 +37,7 @@ export async function modifyJob(
 ): Promise<JobInfo> {
   checkId(WHERE, id);
   checkCallOptions(WHERE, options);
-  const edit = editOf(id, changes as Changes, runtime);
+  const edit = checkedAt(WHERE, () => editOf(id, changes as Changes, runtime));
   const { manager, reason, by } = options;
   const store = await runtime.store();
   let changed: string[] = [];
@@ -62,9 +62,9 @@ function editOf(id: string, changes: Changes, runtime: SchedulerRuntime): JobEdi
   refuseStrangers(changes);
   const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined)) as Changes;
   if (Object.keys(given).length === 0) {
-    throw new InvalidJobError(`${WHERE}: no change is given. Name what shall be otherwise: { timeoutMs: 60_000 }.`);
+    throw new InvalidJobError('no change is given. Name what shall be otherwise: { timeoutMs: 60_000 }.');
   }
-  const where = `${WHERE} of "${id}"`;
+  const where = `Job "${id}"`;
   const settings = settingsIn(where, given, runtime);
   const { maxRuns, jitterMs, data } = given;
   checkBounds(where, { maxRuns: maxRuns ?? null, jitterMs: jitterMs ?? 0 });
@@ -78,7 +78,7 @@ function refuseStrangers(changes: unknown): void {
   if (stranger === null) return;
   const isOnce = typeof changes === 'object' && changes !== null && ('at' in changes || 'in' in changes);
   const hint = isOnce ? ` For another single instant write { trigger: at('2027-01-01T00:00:00Z') }.` : '';
-  throw new InvalidJobError(`${WHERE}: ${stranger}${hint}`);
+  throw new InvalidJobError(`${stranger}${hint}`);
 }
 
 function settingsIn(where: string, given: Changes, { surroundings }: SchedulerRuntime): JobSettings {
@@ -92,7 +92,7 @@ function timingOf(id: string, given: Changes, timeZone: string): Pick<JobEdit, '
   const { startAt, endAt } = given;
   if (given.cron !== undefined || given.every !== undefined || given.trigger !== undefined) {
     const trigger = triggerOf(given as Parameters<typeof triggerOf>[0], { timeZone, hashSeed: id });
-    if (trigger !== null && given.trigger !== undefined) refuseUnreadable(WHERE, trigger);
+    if (trigger !== null && given.trigger !== undefined) refuseUnreadable(trigger);
     return { trigger, bounds: {} };
   }
   const zoned = (['timeZone', 'dst'] as const).find((name) => given[name] !== undefined);
