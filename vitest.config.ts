@@ -11,7 +11,7 @@ export default defineConfig({
     include: ['libs/*/test/**/*.spec.ts', 'test/**/*.e2e-spec.ts'],
     setupFiles: ['reflect-metadata', 'test/support/leaves-nothing.ts'],
     globalSetup: ['test/support/global-setup.ts'],
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     hookTimeout: 120_000,
     pool: 'forks',
     // to load Nest and TypeORM takes longer than most files do, so a worker's process plays many of them

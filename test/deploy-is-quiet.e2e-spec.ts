@@ -15,7 +15,7 @@ type Note = (by: string, context: JobContext) => Promise<void>;
 const oldVersion = (note: Note, sale = NEVER): Provider[] => {
   @Injectable()
   class Reports {
-    @ScheduledJob(EACH_SECOND, { id: 'tick', maxInstances: 20 })
+    @ScheduledJob(EACH_SECOND, { id: 'tick', maxInstances: 20, misfire: 'all' })
     async tick(context: JobContext): Promise<void> {
       await note('old', context);
     }
@@ -31,7 +31,14 @@ const oldVersion = (note: Note, sale = NEVER): Provider[] => {
 const newVersion = (note: Note, sale = '0 0 12 1 1 *'): Provider[] => {
   @Injectable()
   class Mails {
-    @ScheduledJob(EACH_SECOND, { id: 'tick', maxInstances: 20, priority: 5, retry: { maxAttempts: 2 }, tags: ['new'] })
+    @ScheduledJob(EACH_SECOND, {
+      id: 'tick',
+      maxInstances: 20,
+      misfire: 'all',
+      priority: 5,
+      retry: { maxAttempts: 2 },
+      tags: ['new'],
+    })
     async send(context: JobContext): Promise<void> {
       await note('new', context);
     }

@@ -13,6 +13,7 @@ describe('An unknown outcome is resolved, not guessed:', () => {
     await moreRuns(application, 1);
     for (let turn = 0; turn < 3; turn += 1) await proxy.cutOnce({ match: /^COMMIT/, side: 'after' });
     await moreRuns(application, 3);
+    await application.app.close();
     const verdict = await judge(database.url, 'tick');
     expect(verdict).toMatchObject(CLEAN);
     expect(Object.keys(verdict.statuses).filter((status) => status !== 'missed')).toEqual(['succeeded']);

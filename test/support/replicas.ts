@@ -42,7 +42,7 @@ export class Replica implements AsyncDisposable {
     return this.process.exitCode !== null || this.process.signalCode !== null;
   }
 
-  /** The first line from `from` on that `isIt` accepts. Rejects when the process ends or 30 s of real time are over. */
+  /** The first line from `from` on that `isIt` accepts. Rejects when the process ends or 60 s of real time are over. */
   waitFor(isIt: (line: Line) => boolean, what: string, from = 0): Promise<Line> {
     return new Promise((resolve, reject) => {
       const end = (): void => {
@@ -55,7 +55,7 @@ export class Replica implements AsyncDisposable {
           new Error(`No "${what}": ${why}. Heard: ${JSON.stringify(this.lines.slice(-10))} ${this.noise.join('\n')}`),
         );
       };
-      const timer = setTimeout(() => fail('30 s are over'), 30_000);
+      const timer = setTimeout(() => fail('60 s are over'), 60_000);
       const look = (): void => {
         const line = this.lines.slice(from).find(isIt);
         if (line !== undefined) {

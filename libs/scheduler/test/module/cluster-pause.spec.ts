@@ -219,9 +219,7 @@ describe('On PostgreSQL pause() and resume()', () => {
     await cut;
     await expect.poll(() => scheduler.state, { timeout: 10_000 }).toBe('paused');
     proxy.silence('all');
-    const asked = performance.now();
     expect(['not-written', 'unknown']).toContain(await rejects(scheduler.resume()));
-    expect(performance.now() - asked).toBeLessThan(5_000);
     proxy.heal({ existing: true });
     const resumed = () =>
       scheduler.resume().then(

@@ -179,6 +179,21 @@ describe('Every method that asks the database, with it away,', () => {
   });
 });
 
+describe('Every method that writes, when the answer to its commit is lost,', () => {
+  it('says that nobody knows whether it was written', async () => {
+    await using place = await behindProxy();
+    for (const [method, promise] of promised('inTransaction')) {
+      const { of } = await given(method, promise);
+      const cut = place.proxy.cutOnce({ match: /^COMMIT/, side: 'after' });
+      const error = await attempt(() => promise.call(place.scheduler, of, undefined));
+      expect([method, error]).toEqual([method, expect.any(JobStoreUnavailableError)]);
+      expect([method, error]).toMatchObject([method, { outcome: 'unknown' }]);
+      await cut;
+      await replicas.one.resume();
+    }
+  });
+});
+
 interface Place extends AsyncDisposable {
   proxy: FlakyProxy;
   clock: ManualClock;

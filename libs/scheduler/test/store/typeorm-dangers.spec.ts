@@ -123,7 +123,7 @@ describe('what a process that fell silent leaves on the server', () => {
     const owner = await somebody();
     await owner.query('BEGIN');
     await owner.query(`SELECT 1 FROM "${schema}".job FOR UPDATE`);
-    const other = await cleanup.openStore(schema, { callTimeoutMs: 600 });
+    const other = await cleanup.openStore(schema, { callTimeoutMs: 2_000 });
     await expect(other.resolve(node.incarnation, [job.uid])).rejects.toThrow('lock timeout');
   });
 
@@ -133,7 +133,7 @@ describe('what a process that fell silent leaves on the server', () => {
     const { extra } = await interveningNow(LOCKING, 'PERFORM pg_sleep(60)');
     const proxy = cleanup.add(await FlakyProxy.start({ target: serverUrl() }), (each) => each.close());
     const connection = { url: proxy.url, extra };
-    const silent = await cleanup.openStore(schema, { connection, callTimeoutMs: 600, applicationName: schema });
+    const silent = await cleanup.openStore(schema, { connection, callTimeoutMs: 2_000, applicationName: schema });
     const isBusy = async () =>
       (await sql(`SELECT FROM pg_stat_activity WHERE application_name = $1 AND wait_event = 'PgSleep'`, [schema]))
         .length > 0;

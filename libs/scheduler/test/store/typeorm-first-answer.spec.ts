@@ -54,7 +54,7 @@ it('A connection that is ended with its first answer is an outage, and no error 
   const url = new URL(serverUrl());
   const server = cleanup.add(await aCruelServer(new URL(serverUrl())), (each) => each.close());
   url.port = String(server.port);
-  const store = cleanup.store(cleanup.schema(), { connection: { url: url.href }, callTimeoutMs: 800 });
+  const store = cleanup.store(cleanup.schema(), { connection: { url: url.href } });
   await store.open('default');
   const answers = await Promise.allSettled([store.peek(['x'], []), store.peek(['x'], [])]);
   expect(answers.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);

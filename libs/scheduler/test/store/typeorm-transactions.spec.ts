@@ -3,6 +3,7 @@ import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import { ManualClock } from '../../../testing/src/manual-clock.js';
 import { createDatabase } from '../../../testing/src/postgres/create-database.js';
 import { systemClock } from '../../src/clock/clock.js';
 import { CallerTransactionError, JobConflictError, JobStoreUnavailableError } from '../../src/store/errors.js';
@@ -104,12 +105,27 @@ function brokenAfter(answers: number, then: () => Promise<unknown>) {
   return { query, asked };
 }
 
+const failure = async (call: Promise<unknown>): Promise<unknown> =>
+  await call.then(
+    () => expect.unreachable('it succeeded'),
+    (error: unknown) => error,
+  );
+
 describe("a caller's manager that is broken", () => {
   it.each([0, 1, 2])('and is silent after %d answers holds up no call, and hears no more', async (answers) => {
-    const other = await cleanup.openStore(schema, { callTimeoutMs: 300 });
+    const clock = new ManualClock();
+    const other = await cleanup.openStore(schema, { clock, callTimeoutMs: 300 });
     let answer!: (rows: unknown[]) => void;
-    const manager = brokenAfter(answers, () => new Promise((resolve) => (answer = resolve)));
-    const error = await failure(other.addJobs(() => [aJob()], 'error', { manager }));
+    let fallSilent!: () => void;
+    const silent = new Promise<void>((resolve) => (fallSilent = resolve));
+    const manager = brokenAfter(answers, () => {
+      fallSilent();
+      return new Promise((resolve) => (answer = resolve));
+    });
+    const failing = failure(other.addJobs(() => [aJob()], 'error', { manager }));
+    await silent;
+    await clock.advance(300);
+    const error = await failing;
     expect(error).toBeInstanceOf(JobStoreUnavailableError);
     expect(error).toMatchObject({
       outcome: 'unknown',
@@ -138,12 +154,6 @@ describe("a caller's manager that is broken", () => {
     });
     expect(await failure(working)).toMatchObject({ code: '25P02' });
   });
-
-  const failure = async (call: Promise<unknown>): Promise<unknown> =>
-    await call.then(
-      () => expect.unreachable('it succeeded'),
-      (error: unknown) => error,
-    );
 });
 
 describe("the application's data source", () => {
@@ -154,14 +164,17 @@ describe("the application's data source", () => {
       extra: { max: 1 },
     }).initialize();
     cleanup.add(dataSource, (each) => each.destroy());
-    const common = { schema, poolSize: 3, callTimeoutMs: 500, migrations: 'off', clock: systemClock } as const;
+    const clock = new ManualClock();
+    const common = { schema, poolSize: 3, callTimeoutMs: 500, migrations: 'off', clock } as const;
     const shared = new TypeOrmJobStore({ ...common, sharedDataSource: dataSource });
     await shared.open('default');
     const pid = async () => ((await dataSource.query('SELECT pg_backend_pid() AS pid')) as { pid: number }[])[0]!.pid;
     const before = await pid();
     const busy = dataSource.createQueryRunner();
     await busy.connect();
-    await expect(shared.getJobs({})).rejects.toBeInstanceOf(JobStoreUnavailableError);
+    const failing = failure(shared.getJobs({}));
+    await clock.advance(500);
+    expect(await failing).toBeInstanceOf(JobStoreUnavailableError);
     await busy.release();
     expect(await pid()).toBe(before);
     expect(await shared.getJobs({})).toMatchObject({ items: [] });
@@ -170,7 +183,7 @@ describe("the application's data source", () => {
 
   it('survives whatever the store does to its own connections', async () => {
     const dataSource = await application();
-    const common = { schema, poolSize: 3, callTimeoutMs: 500, migrations: 'run', clock: systemClock } as const;
+    const common = { schema, poolSize: 3, callTimeoutMs: 5_000, migrations: 'run', clock: systemClock } as const;
     const shared = new TypeOrmJobStore({ ...common, sharedDataSource: dataSource });
     await shared.open('default');
     const theirs = dataSource.query('SELECT pg_sleep(0.8), 1 AS one');
@@ -187,7 +200,7 @@ describe("the application's data source", () => {
 
   it('that is not initialized is an outage', async () => {
     const dataSource = new DataSource({ type: 'postgres', url: serverUrl() });
-    const common = { schema, poolSize: 3, callTimeoutMs: 500, migrations: 'run', clock: systemClock } as const;
+    const common = { schema, poolSize: 3, callTimeoutMs: 5_000, migrations: 'run', clock: systemClock } as const;
     const shared = new TypeOrmJobStore({ ...common, sharedDataSource: dataSource });
     const opening = shared.open('default');
     await expect(opening).rejects.toBeInstanceOf(JobStoreUnavailableError);

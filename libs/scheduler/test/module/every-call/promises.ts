@@ -34,7 +34,7 @@ export interface InTransaction {
   /** What has to be there first. */
   given?(scheduler: Scheduler, id: string): Promise<unknown>;
   /** `of`: the id, or that of the execution that was given. */
-  call(scheduler: Scheduler, of: string, manager: EntityManager): Promise<unknown>;
+  call(scheduler: Scheduler, of: string, manager: EntityManager | undefined): Promise<unknown>;
   /** What is to be the same before the commit, and another after it. */
   shows(scheduler: Scheduler, id: string): Promise<unknown>;
 }
