@@ -14,12 +14,14 @@ import { placed, stateOf } from './new-schedule.js';
 
 /** What an operator wants to be otherwise, checked. What is not given stays. */
 export interface JobEdit {
+  /** One that is there and `undefined`: none. */
   settings: JobSettings;
   /** Without an anchor of its own an interval keeps that of the job. */
   trigger: Trigger | null;
   /** Of the schedule that there is. */
   bounds: BoundsOptions;
-  maxRuns?: number | undefined;
+  /** null: none. */
+  maxRuns?: number | null | undefined;
   jitterMs?: number | undefined;
   data: { value: unknown } | null;
 }

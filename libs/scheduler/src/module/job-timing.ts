@@ -26,7 +26,7 @@ export interface CronFields {
 }
 
 /** Again and again: exactly one of `cron`, `every` and `trigger`. */
-export type Recurrence = Bounds &
+export type Recurrence<B = Bounds> = B &
   None<'at' | 'in'> &
   (
     | (CronFields & { cron: string } & None<'every' | 'trigger'>)

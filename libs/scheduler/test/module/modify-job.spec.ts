@@ -42,6 +42,24 @@ describe('modifyJob', () => {
     expect(job).toEqual({ ...before, version: 2, settings: { ...before.settings, priority: 1 } });
   });
 
+  it('takes away what is null, until nothing is overridden any more', async () => {
+    const { scheduler } = await managing();
+    await scheduler.addJob({ id: 'x', handler: 'remind', every: '1h', maxRuns: 9, timeoutMs: 7_000 });
+    const all = { timeoutMs: 1, pauseAfterFailures: 3, description: 'x', misfireGraceMs: 5, maxRuns: 2 };
+    const none = { timeoutMs: null, pauseAfterFailures: null, description: null, misfireGraceMs: null, maxRuns: null };
+    for (const id of ['x', 'declared']) {
+      await scheduler.modifyJob(id, all);
+      expect((await scheduler.getJob(id))!.settings).toMatchObject({ timeoutMs: 1, pauseAfterFailures: 3 });
+      const job = await scheduler.modifyJob(id, none);
+      for (const name of ['timeoutMs', 'pauseAfterFailures', 'description', 'misfireGraceMs']) {
+        expect(job.settings).not.toHaveProperty(name);
+      }
+      expect(job.overridden).toEqual([]);
+    }
+    const { jobs } = await scheduler.exportJobs();
+    expect(jobs).toMatchObject([{ id: 'x', maxRuns: null }]);
+  });
+
   it('writes and announces nothing where the job says all of it already', async () => {
     const { scheduler } = await managing();
     const before = await scheduler.addJob({ id: 'x', handler: 'remind', every: '1h' });
@@ -98,6 +116,7 @@ describe('modifyJob', () => {
       { timeZone: 'UTC' },
       /"timeZone" belongs to "cron"\. Write the expression beside it/,
     ],
+    ['no priority', { priority: null }, /priority is null\. Write a whole number/],
     ['a setting that cannot be', { maxInstances: 0 }, /modifyJob: Job "x": maxInstances is 0\. Write a whole number/],
     ['an unknown executor', { executor: 'fast' }, /no executor "fast"\. Executors: default, reports/],
     ['data that is not JSON', { data: { m: new Map() } }, /data\.m is a Map/],

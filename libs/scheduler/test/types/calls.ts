@@ -88,6 +88,7 @@ export class Use {
     await s.modifyJob('x', { timeoutMs: 3 });
     await s.modifyJob('x', { endAt: new Date(0), maxRuns: 3, data: { any: 1 } }, { manager });
     await s.modifyJob('x', { misfire: 'skip' }, { by: 'anna' });
+    await s.modifyJob('x', { timeoutMs: null, maxRuns: null, every: '1h' });
     const exported = await s.exportJobs();
     await s.importJobs({ ...exported, jobs: exported.jobs.slice(0, 10_000) }, { onConflict: 'keep', by: 'anna' });
     const { runs, because } = await s.explain('x');
@@ -143,6 +144,8 @@ export class Use {
     await s.modifyJob('x', { timeZone: 'UTC' });
     // @ts-expect-error an instant: write trigger: at('…')
     await s.modifyJob('x', { at: new Date(0) });
+    // @ts-expect-error a job has a priority
+    await s.modifyJob('x', { priority: null });
     // @ts-expect-error the handler stays
     await s.modifyJob('x', { handler: 'remind' });
     // @ts-expect-error unknown option of a call

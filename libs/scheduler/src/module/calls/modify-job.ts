@@ -14,19 +14,34 @@ import type { SchedulerRuntime } from '../scheduler.runtime.js';
 import { checkCallOptions, checkData, checkId, type CallOptions } from './arguments.js';
 import { refuseUnreadable } from './job-to-add.js';
 
+/** Settings of which a job may have none. */
+type Clearable = 'description' | 'misfireGraceMs' | 'pauseAfterFailures' | 'timeoutMs';
+type ChangedSettings = Omit<JobSettings, Clearable> & { [Name in Clearable]?: JobSettings[Name] | null };
+/** `maxRuns: null`: as often as the schedule says. */
+type ChangedBounds = Omit<Bounds, 'maxRuns'> & { maxRuns?: number | null };
+
 /**
- * What shall be otherwise of a job. What is left out, or `undefined`, stays. Another schedule comes with the `startAt` and
- * `endAt` that are given beside it; given without a schedule, they are those of the one that there is.
+ * What shall be otherwise of a job. What is left out, or `undefined`, stays; `null` takes a `timeoutMs`, a `maxRuns` and the
+ * like away. Another schedule comes with the `startAt` and `endAt` that are given beside it; given without a schedule, they
+ * are those of the one that there is.
  */
-export type JobChanges = Partial<JobSettings> &
-  (Recurrence | (Bounds & None<'cron' | 'every' | 'trigger' | 'at' | 'in' | keyof CronFields>)) & { data?: unknown };
+export type JobChanges = ChangedSettings &
+  (
+    Recurrence<ChangedBounds> | (ChangedBounds & None<'cron' | 'every' | 'trigger' | 'at' | 'in' | keyof CronFields>)
+  ) & { data?: unknown };
 
 /** What a caller without types may have given. */
-type Changes = JobSettings &
-  Bounds &
+type Changes = ChangedSettings &
+  ChangedBounds &
   CronFields & { cron?: string; every?: Duration; trigger?: Trigger; at?: unknown; in?: unknown; data?: unknown };
 
 const WHERE = 'modifyJob';
+const CLEARABLE: readonly string[] = [
+  'description',
+  'misfireGraceMs',
+  'pauseAfterFailures',
+  'timeoutMs',
+] satisfies Clearable[];
 const CHANGE_KEYS = [...SETTING_KEYS, ...RECURRENCE_KEYS, 'data'];
 
 export async function modifyJob(
@@ -82,7 +97,10 @@ function refuseStrangers(changes: unknown): void {
 }
 
 function settingsIn(where: string, given: Changes, { surroundings }: SchedulerRuntime): JobSettings {
-  const settings = Object.fromEntries(Object.entries(given).filter(([key]) => SETTING_KEYS.includes(key)));
+  const named = Object.entries(given).filter(([key]) => SETTING_KEYS.includes(key));
+  const settings = Object.fromEntries(
+    named.map(([key, value]) => [key, value === null && CLEARABLE.includes(key) ? undefined : value]),
+  );
   const resolved = resolveSettings(where, settings);
   if (given.executor !== undefined) checkExecutor(resolved, surroundings);
   return settings;
