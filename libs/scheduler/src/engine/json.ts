@@ -1,3 +1,4 @@
+import { isError } from '../store/is-error.js';
 import type { ErrorRecord } from '../store/job-execution.entity.js';
 import { storable } from '../store/storable.js';
 
@@ -100,7 +101,7 @@ interface Causes {
 function recordOf(thrown: unknown, { message, stack }: Lengths, causes: Causes): ErrorRecord {
   causes.seen.push(thrown);
   try {
-    if (!(thrown instanceof Error)) return { name: 'NonError', message: storedText(String(thrown), message) };
+    if (!isError(thrown)) return { name: 'NonError', message: storedText(String(thrown), message) };
     return {
       name: storedText(String(thrown.name), 200),
       message: storedText(String(thrown.message), message),
@@ -163,7 +164,7 @@ export function asError(thrown: unknown): Error {
 
 function isReadable(thrown: unknown): thrown is Error {
   try {
-    return thrown instanceof Error && typeof thrown.message === 'string';
+    return isError(thrown) && typeof thrown.message === 'string';
   } catch {
     return false;
   }

@@ -1,3 +1,4 @@
+import { isError } from '../store/is-error.js';
 import type { ErrorRecord, JobExecutionEntity } from '../store/job-execution.entity.js';
 import type { JobEntity } from '../store/job.entity.js';
 import type { OutcomeRecord } from '../store/job-store.js';
@@ -113,7 +114,7 @@ function retryOr(run: EndedRun, status: 'failed' | 'timed-out', thrown: unknown,
 
 /** Also one of another copy of this package. What it wraps says nothing: whoever wraps an error decides anew. */
 function isA<T extends Error>(type: new (...args: never[]) => T, name: T['name'], thrown: unknown): thrown is T {
-  return thrown instanceof type || (thrown instanceof Error && thrown.name === name);
+  return thrown instanceof type || (isError(thrown) && thrown.name === name);
 }
 
 /** How long after attempt number `attempt` the next one may start. Nobody's own delay is cut by a bound he did not give. */

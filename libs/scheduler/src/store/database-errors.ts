@@ -4,6 +4,7 @@ import {
   JobStoreUnavailableError,
   type WriteOutcome,
 } from './errors.js';
+import { isError } from './is-error.js';
 
 /** An error of the connection, or one that passes by itself. What it means for a write is for the caller to say. */
 export class Outage extends Error {
@@ -32,7 +33,7 @@ export function isRefusal(error: unknown): boolean {
 
 /** SQLSTATE of an error that the server answered, also inside TypeORM's QueryFailedError. */
 export function sqlStateOf(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
+  if (!isError(error)) return undefined;
   const { code, severity, driverError } = error as { code?: unknown; severity?: unknown; driverError?: unknown };
   if (typeof code === 'string' && typeof severity === 'string') return code;
   return driverError === undefined || driverError === error ? undefined : sqlStateOf(driverError);
@@ -98,7 +99,7 @@ export function openingError(error: unknown, place: string, redact: (text: strin
 
 /** By name: an outage carries a plain copy of its cause. */
 function isDefect(error: unknown): boolean {
-  if (!(error instanceof Error) || sqlStateOf(error) !== undefined) return false;
+  if (!isError(error) || sqlStateOf(error) !== undefined) return false;
   return ['TypeError', 'ReferenceError', 'SyntaxError'].includes(error.name);
 }
 
@@ -123,8 +124,9 @@ function adviceFor(error: unknown): string | undefined {
  * print the password.
  */
 function plainCause(error: unknown, redact: (text: string) => string): Error {
-  if (!(error instanceof Error)) return new Error(redact(String(error)));
-  const parts: Error[] = error instanceof AggregateError ? error.errors : [];
+  if (!isError(error)) return new Error(redact(String(error)));
+  const { errors } = error as Partial<AggregateError>;
+  const parts = Array.isArray(errors) ? errors.filter(isError) : [];
   const message = error.message || parts.map((part) => part.message).join('; ') || error.name;
   const plain = new Error(redact(message));
   plain.name = error.name;

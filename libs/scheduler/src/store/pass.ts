@@ -2,6 +2,7 @@ import type { ConnectionKeeper, Transaction } from './connection-keeper.js';
 import { isUnwritable, Outage } from './database-errors.js';
 import { JobStoreUnavailableError, PassUnresolvedError } from './errors.js';
 import { newExecutionRow } from './execution-row.js';
+import { isError } from './is-error.js';
 import type {
   Decisions,
   JobCancel,
@@ -178,6 +179,6 @@ function decisionsOf({ job, pending }: JobSnapshot, decisions: Decisions): Decis
 function quarantine({ uid, id }: JobEntity, error: unknown): JobQuarantine {
   return {
     uid,
-    reason: `What was decided for it cannot be stored: ${error instanceof Error ? error.message : String(error)} (resumeJob("${id}") tries again)`,
+    reason: `What was decided for it cannot be stored: ${isError(error) ? error.message : String(error)} (resumeJob("${id}") tries again)`,
   };
 }

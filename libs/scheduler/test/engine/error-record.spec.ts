@@ -1,6 +1,7 @@
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 
-import { describeError, redact } from '../../src/engine/json.js';
+import { asError, describeError, redact } from '../../src/engine/json.js';
 import type { ErrorRecord } from '../../src/store/job-execution.entity.js';
 
 function caused(depth: number): Error {
@@ -74,6 +75,18 @@ describe('The record of an error', () => {
   ])('stands without %s', (_, properties) => {
     const error = Object.defineProperties(new Error('outer'), properties as PropertyDescriptorMap);
     expect(describeError(error)).toMatchObject({ name: 'Error', message: 'outer' });
+  });
+
+  it('is as whole when it comes from another realm, as those of Node do under Jest', () => {
+    const error: unknown = runInNewContext(`new TypeError('outer', { cause: new RangeError('inner') })`);
+    expect(error).not.toBeInstanceOf(Error);
+    expect(describeError(error)).toMatchObject({
+      name: 'TypeError',
+      message: 'outer',
+      stack: expect.stringContaining('TypeError: outer') as string,
+      cause: { name: 'RangeError', message: 'inner' },
+    });
+    expect(asError(error)).toBe(error);
   });
 
   it('has no password in its causes either', () => {
