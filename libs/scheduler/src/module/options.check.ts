@@ -2,6 +2,7 @@ import type { DataSource } from 'typeorm';
 
 import { resolveSettings } from '../engine/job-settings.js';
 import { redact } from '../engine/json.js';
+import type { JobStore } from '../store/job-store.js';
 import { checkSchemaName, type SchedulerConnection } from '../store/store-options.js';
 import { shown } from '../triggers/instant.js';
 import { zoneNamed } from '../triggers/zone.js';
@@ -39,7 +40,43 @@ const CONNECTION_KEYS = Object.keys({
   driver: true,
   extra: true,
 } satisfies Record<keyof SchedulerConnection, true>);
-const STORE_METHODS = ['open', 'reconnect', 'close', 'pass', 'complete', 'addJobs', 'changeJob'];
+const STORE_METHODS = Object.keys({
+  open: true,
+  reconnect: true,
+  close: true,
+  listen: true,
+  peek: true,
+  pass: true,
+  resolve: true,
+  complete: true,
+  saveProgress: true,
+  registerNode: true,
+  beat: true,
+  retireNode: true,
+  rescue: true,
+  clusterPause: true,
+  pauseCluster: true,
+  resumeCluster: true,
+  syncJobs: true,
+  undeclaredJobs: true,
+  addJobs: true,
+  changeJob: true,
+  removeJob: true,
+  addManualExecution: true,
+  retryExecution: true,
+  addBackfill: true,
+  cancelExecution: true,
+  getJob: true,
+  getJobs: true,
+  runTimeJobs: true,
+  activeExecutions: true,
+  getExecution: true,
+  getExecutions: true,
+  liveNodes: true,
+  prune: true,
+  audit: true,
+  repair: true,
+} satisfies Record<Exclude<keyof JobStore, 'kind' | 'completeIn'>, true>);
 
 const CHECKS: Record<keyof SchedulerModuleOptions, Check> = {
   dataSource: (value) =>
@@ -49,10 +86,7 @@ const CHECKS: Record<keyof SchedulerModuleOptions, Check> = {
   connection: checkConnection,
   pool: (value) =>
     value === 'shared' || whole(value, 1, 1_000) === null ? null : "Write a number of connections, or 'shared'.",
-  store: (value) =>
-    STORE_METHODS.every((method) => typeof (value as Record<string, unknown> | null)?.[method] === 'function')
-      ? null
-      : 'Give a JobStore, e.g. new MemoryJobStore().',
+  store: checkStore,
   schema: (value) =>
     typeof value === 'string' ? messageOf(() => checkSchemaName(value)) : "Write a text, e.g. 'scheduler'.",
   migrations: (value) =>
@@ -118,6 +152,14 @@ function checkConnection(value: unknown): string | null {
   if ('url' in value) return checkUrl(url);
   if (host !== undefined && typeof host !== 'string') return 'host is not a text. Write the name of the server.';
   return port === undefined || whole(port, 1, 65_535) === null ? null : 'port is not a number from 1 to 65535.';
+}
+
+function checkStore(value: unknown): string | null {
+  const example = 'Give a JobStore, e.g. new MemoryJobStore().';
+  if (typeof value !== 'object' || value === null) return example;
+  const lacks = STORE_METHODS.filter((method) => typeof Reflect.get(value, method) !== 'function');
+  if (lacks.length === 0) return null;
+  return lacks.length === STORE_METHODS.length ? example : `${example} This one lacks ${lacks.join(', ')}.`;
 }
 
 /** An "@" or "/" in a password that is not encoded makes the rest of it the name of the server. */

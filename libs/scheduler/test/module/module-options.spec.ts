@@ -49,6 +49,11 @@ describe('Options', () => {
     ['a pool that listening fills', { pool: 1, connection: { url: URL } }, /pool is 1.*Write pool: 2 or more/s],
     ['synchronize in connection', { connection: { url: URL, synchronize: true } }, /"synchronize" is not an option/],
     ['a store that is none', { store: { kind: 'memory' } }, /store is an object\. Give a JobStore/],
+    [
+      'a store of an older version',
+      { store: Object.assign(Object.create(new MemoryJobStore()) as object, { pauseCluster: undefined }) },
+      /This one lacks pauseCluster\./,
+    ],
     ['store beside connection', { store, connection: { url: URL } }, /store and connection are both given/],
     ['an empty url', { connection: { url: '' } }, /url is empty. Is the variable set/],
     ['a url that is none', { connection: { url: 'postgres//u:secret@h/x' } }, /^(?!.*secret).*url is no address/s],
