@@ -18,6 +18,9 @@ export interface CallersTransaction {
   callTimeoutMs: number;
 }
 
+/** The last call in each transaction; never rejects. */
+const lastCalls = new WeakMap<object, Promise<unknown>>();
+
 /**
  * Writes inside the caller's transaction. The savepoint proves that there is one, and undoes our part of it when that
  * fails, so that the caller may go on. One that does not answer in time hears nothing more: the caller may have gone on.
@@ -36,7 +39,19 @@ export async function inCallersTransaction<T>(
     givenUp.abort(error);
     return error;
   };
-  return await withDeadline(clock, callTimeoutMs, inSavepoint(query, tables, schedulerUid, work), late);
+  const call = inTurn(manager, () => inSavepoint(query, tables, schedulerUid, work));
+  return await withDeadline(clock, callTimeoutMs, call, late);
+}
+
+/** One call at a time: a savepoint that is given up takes everything with it that was written since, whoever wrote it. */
+function inTurn<T>(manager: TransactionHandle, call: () => Promise<T>): Promise<T> {
+  // a transaction may have several managers, and one runner
+  const { queryRunner } = manager as { queryRunner?: object };
+  const transaction = queryRunner ?? manager;
+  const turn = (lastCalls.get(transaction) ?? Promise.resolve()).then(call);
+  const over = turn.catch(() => {});
+  lastCalls.set(transaction, over);
+  return turn;
 }
 
 async function inSavepoint<T>(

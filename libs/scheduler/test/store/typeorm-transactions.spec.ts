@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
-import { DataSource } from 'typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { ManualClock } from '../../../testing/src/manual-clock.js';
@@ -91,6 +91,17 @@ describe("a caller's manager", () => {
     });
     expect(await store.getJob('new')).toBeNull();
     expect(await store.getJob('later')).not.toBeNull();
+  });
+
+  it('takes calls that nobody waits for in between one by one: what one of them undoes is its own', async () => {
+    await added(store, aJob({ id: 'taken' }));
+    const dataSource = await application();
+    const add = (manager: EntityManager, id: string) => store.addJobs(() => [aJob({ id })], 'error', { manager });
+    const ids = ['one', 'taken', 'two'];
+    const ends = await dataSource.transaction((manager) => Promise.allSettled(ids.map((id) => add(manager, id))));
+    expect(ends.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    const { items } = await store.getJobs({});
+    expect(items.map(({ id }) => id)).toEqual(['one', 'taken', 'two']);
   });
 });
 

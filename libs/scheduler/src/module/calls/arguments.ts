@@ -11,7 +11,9 @@ import { strangerIn } from '../known-keys.js';
 export interface Call {
   /**
    * Write inside this transaction: it must be in one, on the same database. Nothing else of it is used, so it needs
-   * none of the scheduler's entities. The change is announced by no event on this node. @default a transaction of its own
+   * none of the scheduler's entities. The change is announced by no event on this node. Calls take their turn in it;
+   * wait for one before you ask it for anything else: one that fails undoes all that was written since it began.
+   * @default a transaction of its own
    */
   manager?: EntityManager;
 }
