@@ -5,6 +5,7 @@ const WRONG: Record<SchedulerEvents['audit.repaired']['what'], string> = {
   'pending-expired': 'was still waiting after its expires_at',
   'pending-jobless': 'was waiting for a job that is gone',
   'pending-unreachable': 'was waiting for a time that never comes',
+  'pending-elsewhere': 'was waiting for nodes that do not run its job',
   'pending-owned': 'was waiting although a node owned it or it had ended',
   'ended-open': 'had ended although a node owned it or it had no end',
   'unknown-status': 'has a status that means nothing',

@@ -118,8 +118,9 @@ export class SchedulerService {
    * changes that option, or it is set to what the code says. What is left out stays, `null` takes away. Another schedule
    * goes on with its first fire after now; what was due by the old one until now and is late by more than a minute is
    * recorded as missed. A job that is paused or quarantined stays so; one that is finished lives again if there is more to
-   * run. Settings hold from the next run on; with another `executor`, what waits moves to the nodes that have it. Says all
-   * of it what the job says already, nothing is written. Rejects with `JobNotFoundError`.
+   * run. Settings hold from the next run on; with another `executor`, what waits moves to the nodes that have it, and
+   * what runs does when it has to wait again. Says all of it what the job says already, nothing is written. Rejects with
+   * `JobNotFoundError`.
    */
   modifyJob(id: string, changes: JobChanges, options: CallOptions = {}): Promise<JobInfo> {
     return modifyJob(this.runtime, id, changes, options);

@@ -21,6 +21,8 @@ export type ExecutionFinding =
   | 'pending-jobless'
   /** Pending, and available never or in ten years. */
   | 'pending-unreachable'
+  /** Pending, for nodes with another capability than its job's. */
+  | 'pending-elsewhere'
   /** Pending, with an owner or an end. */
   | 'pending-owned'
   /** Ended, with an owner or without an end. */

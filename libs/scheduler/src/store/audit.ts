@@ -13,6 +13,7 @@ const MENDED: Record<Mendable, string> = {
     reason = 'it could not be started before its expires_at'`,
   'pending-jobless': `status = 'cancelled', finished_at = now(), reason = 'its job is gone'`,
   'pending-unreachable': `available_at = now()`,
+  'pending-elsewhere': `capability = found.capability`,
   'pending-owned': `owner = NULL, finished_at = NULL`,
   'ended-open': `owner = NULL, finished_at = coalesce(e.finished_at, now())`,
 };
@@ -47,6 +48,7 @@ async function mend(query: Query, tables: Tables, { what, id, epoch }: Finding):
     case 'pending-expired':
     case 'pending-jobless':
     case 'pending-unreachable':
+    case 'pending-elsewhere':
     case 'pending-owned':
     case 'ended-open': {
       const { rows } = await query(mendStatement(tables, what), [id, epoch]);
@@ -57,7 +59,8 @@ async function mend(query: Query, tables: Tables, { what, id, epoch }: Finding):
 
 function mendStatement(tables: Tables, what: Mendable): string {
   return `WITH found AS (
-      SELECT e.id FROM ${tables.execution} e WHERE e.id = $1 AND e.lease_epoch = $2 AND ${isFinding(what, tables)}
+      SELECT e.id, (SELECT g.capability FROM ${tables.job} g WHERE g.uid = e.job_uid) AS capability
+      FROM ${tables.execution} e WHERE e.id = $1 AND e.lease_epoch = $2 AND ${isFinding(what, tables)}
       FOR NO KEY UPDATE SKIP LOCKED)
     UPDATE ${tables.execution} e SET ${MENDED[what]} FROM found WHERE e.id = found.id RETURNING e.status`;
 }

@@ -76,14 +76,18 @@ export async function upsertJobs(query: Query, tables: Tables, jobs: readonly Jo
   return written;
 }
 
-/** What waits goes with its job to the nodes that can run it now. The job is locked before its executions. */
+/**
+ * What waits goes with its job to the nodes that can run it now, and what runs will, should it wait once more. The job is
+ * locked before its executions.
+ */
 async function moveWaiting(query: Query, tables: Tables, jobs: readonly JobEntity[]): Promise<void> {
   if (jobs.length === 0) return;
   const { rows } = await query(
     `WITH moved AS (
        UPDATE ${tables.execution} e SET capability = j.capability FROM ${tables.job} j
-       WHERE j.uid = ANY($1::uuid[]) AND e.job_uid = j.uid AND e.status = 'pending' AND e.capability <> j.capability
-       RETURNING 1) SELECT count(*) AS moved FROM moved`,
+       WHERE j.uid = ANY($1::uuid[]) AND e.job_uid = j.uid AND e.status IN ('pending', 'running')
+         AND e.capability <> j.capability
+       RETURNING e.status) SELECT count(*) AS moved FROM moved WHERE status = 'pending'`,
     [jobs.map(({ uid }) => uid)],
   );
   if (Number(rows[0]?.moved ?? 0) > 0) await notify(query, tables);

@@ -64,6 +64,8 @@ function mend(data: MemoryData, row: ExecutionRow, what: ExecutionFinding, now: 
       return put(data, row, { status: 'cancelled', finishedAt: now, reason: 'its job is gone' });
     case 'pending-unreachable':
       return put(data, row, { availableAt: now });
+    case 'pending-elsewhere':
+      return put(data, row, { capability: data.jobByUid(row.jobUid)?.capability ?? row.capability });
     case 'pending-owned':
       return put(data, row, { owner: null, finishedAt: null });
     case 'ended-open':
@@ -79,8 +81,10 @@ function wrongWith(data: MemoryData, row: ExecutionRow, now: Date): ExecutionFin
   if (row.status !== 'pending') return 'unknown-status';
   if (row.owner !== null || row.finishedAt !== null) return 'pending-owned';
   if (row.expiresAt !== null && row.expiresAt <= now) return 'pending-expired';
-  if (!data.jobByUid(row.jobUid)) return 'pending-jobless';
-  return isWithin(row.availableAt, now.getTime() + UNREACHABLE_AFTER_MS) ? null : 'pending-unreachable';
+  const job = data.jobByUid(row.jobUid);
+  if (!job) return 'pending-jobless';
+  if (!isWithin(row.availableAt, now.getTime() + UNREACHABLE_AFTER_MS)) return 'pending-unreachable';
+  return job.capability === row.capability ? null : 'pending-elsewhere';
 }
 
 function wrongWithJob(row: JobRow, live: ReadonlySet<string>, now: Date): JobFinding | null {

@@ -147,10 +147,10 @@ function edit(data: MemoryData, existing: JobRow, row: JobRow): JobRow {
   return edited;
 }
 
-/** What waits goes with its job to the nodes that can run it now. */
+/** What waits goes with its job to the nodes that can run it now, and what runs will, should it wait once more. */
 function moveWaiting(data: MemoryData, { uid, capability }: JobRow): void {
   for (const row of data.active(uid)) {
-    if (row.status === 'pending' && row.capability !== capability) data.putExecution({ ...row, capability });
+    if (row.capability !== capability) data.putExecution({ ...row, capability });
   }
 }
 

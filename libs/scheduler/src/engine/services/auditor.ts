@@ -126,6 +126,7 @@ export class Auditor implements Service {
       case 'pending-expired':
       case 'pending-jobless':
       case 'pending-unreachable':
+      case 'pending-elsewhere':
       case 'pending-owned':
       case 'ended-open': {
         const repaired = await this.parts.store.repair(finding);

@@ -30,6 +30,7 @@ const KINDS: readonly ExecutionFinding[] = [
   'pending-expired',
   'pending-jobless',
   'pending-unreachable',
+  'pending-elsewhere',
 ];
 
 export async function audit(
@@ -66,6 +67,8 @@ export function isFinding(what: ExecutionFinding, { node, job }: Tables): string
       return `e.status = 'pending' AND (SELECT g.uid FROM ${job} g WHERE g.uid = e.job_uid) IS NULL`;
     case 'pending-unreachable':
       return `e.status = 'pending' AND (e.available_at > ${FAR} OR e.available_at IS NULL)`;
+    case 'pending-elsewhere':
+      return `e.status = 'pending' AND (SELECT g.capability FROM ${job} g WHERE g.uid = e.job_uid) <> e.capability`;
     case 'ended-open':
       return `e.status = ANY(${ENDS}) AND (e.owner IS NOT NULL OR e.finished_at IS NULL)`;
     case 'unknown-status':

@@ -112,6 +112,7 @@ export function auditPromises(fixture: AuditFixture): void {
 
     it.each<[string, Execution, FindingKind]>([
       ['what waits for a time that never comes', { availableAt: new Date('2500-01-01') }, 'pending-unreachable'],
+      ['what waits where its job is not run', { capability: 'of@nobody' }, 'pending-elsewhere'],
       ['what waits with an owner', stranger, 'pending-owned'],
       ['what waits with an end', { finishedAt: PAST }, 'pending-owned'],
     ])('offers %s', async (_, changes, what) => {

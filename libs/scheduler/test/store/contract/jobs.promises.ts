@@ -220,6 +220,16 @@ export function jobPromises(fixture: Fixture): void {
       expect((await claimed(store, node)).map(({ id }) => id)).toEqual([waits]);
       expect(await executionOf(store, skipped.id)).toMatchObject({ capability: CAPABILITY });
     });
+
+    it.each(moves)('by %s takes along what runs, should it wait once more', async (_, move) => {
+      const { store } = fixture;
+      const { execution } = await running(store, { nextRunAt: PAST });
+      await move(store);
+      const outcome = outcomeOf(execution, { status: 'pending' });
+      expect(await store.complete([outcome])).toEqual([{ kind: 'written', status: 'pending' }]);
+      const node = await registered(store, { capabilities: [MOVED] });
+      expect((await claimed(store, node)).map(({ id }) => id)).toEqual([execution.id]);
+    });
   });
 
   describe('removeJob', () => {
