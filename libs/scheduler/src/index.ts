@@ -35,7 +35,7 @@ export type { TypeOrmJobStoreOptions } from './store/store-options.js';
 
 // engine
 export * from './engine/job-context.js';
-export type { AroundJob } from './engine/dispatcher.js';
+export type { AroundJob } from './engine/around-job.js';
 export type { Logger } from './engine/engine-logger.js';
 export { InvalidJobError, type JobPolicies, type JobSettings } from './engine/job-settings.js';
 export type { Explanation } from './engine/explain-job.js';

@@ -5,23 +5,18 @@ import type { HandlerTransactions } from '../store/handler-transactions.js';
 import type { JobEntity } from '../store/job.entity.js';
 import type { OutcomeRecord, OutcomeVerdict } from '../store/job-store.js';
 import type { Trigger } from '../triggers/trigger.js';
+import { runAround, type AroundJob } from './around-job.js';
 import type { EngineEvents } from './engine-events.js';
 import type { JobLoggerFactory } from './engine-logger.js';
 import { ExecutionRun, RunContext, settle } from './execution-run.js';
 import type { HandlerRegistry, JobHandler } from './handler-registry.js';
 import { executionInfo, jobInfo } from './info.js';
-import type { AbortCause, JobContext } from './job-context.js';
+import type { AbortCause } from './job-context.js';
 import { DEFAULT_EXECUTOR, executorOf, TRANSACTIONAL_SETTINGS } from './job-settings.js';
 import { outcomeOf, type Ending } from './outcome.js';
 import { leaseKey, type OutcomeWriter } from './outcome-writer.js';
 import { toldLogger, type LogLine } from './run-log.js';
 import { performInTransaction, type Committed } from './transactional-run.js';
-
-/**
- * Wraps every handler of a scheduler: tenant, tracing, AsyncLocalStorage. It must call `run` and return what it gives;
- * without a call the run fails, and a second call gives what the first gave.
- */
-export type AroundJob = (context: JobContext<unknown>, run: () => Promise<unknown>) => Promise<unknown>;
 
 export interface DispatcherOptions {
   /** Slots by executor. */
@@ -180,7 +175,12 @@ export class Dispatcher {
     });
     const context = Object.assign(base, more);
     const { aroundJob } = this.options;
-    return aroundJob === undefined ? handler.run(context) : wrapped(aroundJob, context, handler);
+    const begin = (): unknown => {
+      // by now somebody else may be at it
+      run.signal.throwIfAborted();
+      return handler.run(context);
+    };
+    return aroundJob === undefined ? begin() : runAround(aroundJob, context, begin);
   }
 
   #logged(run: ExecutionRun, line: LogLine): void {
@@ -230,36 +230,6 @@ type FinalVerdict = Exclude<OutcomeVerdict, { kind: 'busy' }>;
 /** Which claim it is. */
 export function keyOf({ id, leaseEpoch }: JobExecutionEntity): string {
   return leaseKey({ executionId: id, leaseEpoch });
-}
-
-/** The handler runs once, whatever is made of `run`; its own end counts where `aroundJob` did not wait for it. */
-async function wrapped(aroundJob: AroundJob, context: JobContext<unknown>, handler: JobHandler): Promise<unknown> {
-  const handling: { end?: Promise<unknown> } = {};
-  let isOver = false;
-  const handle = async (): Promise<unknown> => {
-    try {
-      return await handler.run(context);
-    } finally {
-      isOver = true;
-    }
-  };
-  const run = (): Promise<unknown> => {
-    handling.end ??= handle();
-    // nobody may be waiting for it
-    handling.end.catch(() => {});
-    return handling.end;
-  };
-  try {
-    const value = await aroundJob(context, run);
-    if (handling.end) return isOver ? value : await handling.end;
-  } catch (error) {
-    // its slot is held as long as the handler is at work
-    await handling.end?.catch(() => {});
-    throw error;
-  }
-  throw new Error(
-    'The aroundJob of this scheduler settled without calling run. It must call run and return what it gives.',
-  );
 }
 
 /** Not what happened to run before: the instant of the schedule before this one. */

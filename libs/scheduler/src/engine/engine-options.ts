@@ -2,7 +2,7 @@ import type { Random } from '../clock/backoff.js';
 import type { Clock } from '../clock/clock.js';
 import type { HandlerTransactions } from '../store/handler-transactions.js';
 import type { JobStore } from '../store/job-store.js';
-import type { AroundJob } from './dispatcher.js';
+import type { AroundJob } from './around-job.js';
 import type { EngineEvents, SchedulerState } from './engine-events.js';
 import type { JobLoggerFactory, Logger } from './engine-logger.js';
 import type { HandlerRegistry } from './handler-registry.js';

@@ -1,6 +1,7 @@
 import { Inject, Injectable, type Type } from '@nestjs/common';
 import { ContextIdFactory, DiscoveryService, ModuleRef, type ContextId } from '@nestjs/core';
 
+import { JobContext } from '../engine/job-context.js';
 import { describeError } from '../engine/json.js';
 import { declaredMethods, type DeclaredMethod } from './declared-methods.js';
 import { QuietLogger } from './quiet-logger.js';
@@ -89,7 +90,12 @@ function found(wrapper: Wrapper, prototype: object, method: string | symbol, dec
     isStatic: isStaticProvider,
     call: isStaticProvider
       ? (argument) => (wrapper.instance as Methods)[method]!(argument)
-      : async (argument) => (await instanceFor(wrapper, argument))[method]!(argument),
+      : async (argument) => {
+          const instance = await instanceFor(wrapper, argument);
+          // it may have taken long
+          if (argument instanceof JobContext) argument.signal.throwIfAborted();
+          return await instance[method]!(argument);
+        },
   };
 }
 

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import type { InjectionToken } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 
-import type { AroundJob } from '../engine/dispatcher.js';
+import type { AroundJob } from '../engine/around-job.js';
 import type { JobPolicies } from '../engine/job-settings.js';
 import type { JobStore } from '../store/job-store.js';
 import type { MigrationMode, SchedulerConnection } from '../store/store-options.js';

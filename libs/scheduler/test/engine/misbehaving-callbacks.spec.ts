@@ -40,6 +40,33 @@ describe('An aroundJob', () => {
     expect(await outcomes(node)).toEqual([['failed', expect.stringMatching(/aroundJob .* without calling run/)]]);
   });
 
+  it('that calls run after it has settled is refused: the run has failed, and the handler does not begin', async () => {
+    const ran: unknown[] = [];
+    let late: () => Promise<unknown> = () => Promise.reject(new Error('it was never called'));
+    const node = await around(
+      (_context, run) => Promise.resolve(void (late = run)),
+      () => ran.push('ran'),
+    );
+    await expect(late()).rejects.toThrow('after its aroundJob had settled');
+    expect(ran).toEqual([]);
+    expect(await outcomes(node)).toEqual([['failed', expect.stringMatching(/without calling run/)]]);
+  });
+
+  it('that calls run when the run is given up already does not begin it: it may be offered elsewhere', async () => {
+    const ran: unknown[] = [];
+    const lock = gate();
+    let called!: Promise<unknown>;
+    const waiting: AroundJob = (_context, run) => (called = lock.opened.then(run));
+    const node = await around(waiting, () => ran.push('ran'));
+    const stopped = node.engine.shutdown();
+    await node.clock.advance(60_000);
+    await stopped;
+    lock.open();
+    await expect(called).rejects.toThrow('shutting down');
+    expect(ran).toEqual([]);
+    expect(await outcomes(node)).toEqual([['pending', null]]);
+  });
+
   it('that calls run twice runs the handler once', async () => {
     const ran: unknown[] = [];
     const node = await around(

@@ -8,7 +8,7 @@ import { recordEvents } from 'nestjs-vigil-testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { SchedulerExplorer } from '../../src/module/scheduler.explorer.js';
-import { boot, resultOf } from './support.js';
+import { boot, deferred, resultOf } from './support.js';
 
 const NEVER = '0 0 0 1 1 *';
 
@@ -104,6 +104,33 @@ describe('Scopes', () => {
     const { execution } = await events.waitFor('execution.failed');
     expect(execution.error?.message).toBe('no instance today');
     expect(scheduler.state).toBe('running');
+  });
+
+  it('does not begin a run that was cancelled while its instance was made', async () => {
+    const made = deferred<string>();
+    const asked = deferred();
+    const pool = {
+      provide: 'POOL',
+      scope: Scope.REQUEST,
+      useFactory: async () => (asked.resolve(), await made.promise),
+    };
+    let runs = 0;
+    @Injectable({ scope: Scope.REQUEST })
+    class Slow {
+      constructor(@Inject('POOL') readonly pool: string) {}
+      @ScheduledJob(NEVER)
+      run(): void {
+        runs += 1;
+      }
+    }
+    const { scheduler } = await boot({ providers: [pool, Slow] });
+    using events = recordEvents(scheduler, ['execution.cancelled']);
+    const { id } = await scheduler.runJob('Slow.run');
+    await asked.promise;
+    await scheduler.cancelExecution(id);
+    made.resolve('made');
+    await events.waitFor('execution.cancelled');
+    expect(runs).toBe(0);
   });
 
   it('gives everything that one run makes the same REQUEST', async () => {
