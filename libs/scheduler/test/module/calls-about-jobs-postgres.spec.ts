@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type Type } from '@nestjs/common';
 import {
   JobContext,
   JobHandler,
@@ -22,6 +22,12 @@ class Reminders {
   @ScheduledJob({ id: 'declared', every: '1h' })
   declared(): void {}
 }
+/** A process of another application. */
+@Injectable()
+class Bare {
+  @JobHandler('remind')
+  remind(): void {}
+}
 const REMIND = [Reminders, 'remind'] as const;
 const ann = { user: 'ann' };
 
@@ -35,10 +41,11 @@ beforeEach(async () => {
 afterEach(() => drop());
 
 /** A replica; without jobs of its own to run unless told otherwise. */
-async function replica(options: SchedulerModuleOptions = {}): Promise<SchedulerService> {
+async function replica(options: SchedulerModuleOptions & { providers?: Type[] } = {}): Promise<SchedulerService> {
+  const { providers = [Reminders], ...others } = options;
   const connection = { url };
-  const own = SchedulerModule.forRoot({ connection, runJobs: false, ...options } as SchedulerModuleOptions);
-  const app = await initialise({ scheduler: null, imports: [own], providers: [Reminders] });
+  const own = SchedulerModule.forRoot({ connection, runJobs: false, ...others } as SchedulerModuleOptions);
+  const app = await initialise({ scheduler: null, imports: [own], providers });
   return app.get(SchedulerService, { strict: false });
 }
 
@@ -70,6 +77,26 @@ describe('Two replicas on one database', () => {
     await expect(two.removeJob('declared')).rejects.toThrow(/of this process/);
     await expect(one.modifyJob('nowhere', { priority: 1 })).rejects.toBeInstanceOf(JobNotFoundError);
     await expect(one.explain('nowhere')).rejects.toBeInstanceOf(JobNotFoundError);
+  });
+
+  it('cannot replace what the code of another one declares', async () => {
+    const one = await replica({ nodeName: 'one' });
+    const two = await replica({ nodeName: 'two', providers: [Bare] });
+    const before = await one.getJob('declared');
+    const entry = { id: 'declared', handler: 'remind', schedule: { kind: 'every', every: '2h' } };
+    const calls: [string, () => Promise<unknown>][] = [
+      ['addJob', () => two.addJob({ id: 'declared', handler: 'remind', every: '2h' }, { onConflict: 'replace' })],
+      ['addJobs', () => two.addJobs([Bare, 'remind'], [{ id: 'declared', every: '2h' }], { onConflict: 'replace' })],
+      ['importJobs', () => two.importJobs({ version: 1, jobs: [entry] }, { onConflict: 'replace' })],
+    ];
+    for (const [name, call] of calls) {
+      const message = `${name}: "declared" is declared by a @ScheduledJob on node "one" and cannot be replaced`;
+      await expect(call()).rejects.toThrow(message);
+    }
+    expect(await one.getJob('declared')).toEqual(before);
+    await one.shutdown();
+    await two.addJob({ id: 'declared', handler: 'remind', every: '2h' }, { onConflict: 'replace' });
+    expect(await two.getJob('declared')).toMatchObject({ source: 'dynamic' });
   });
 
   it('add ten thousand jobs in one call, and export them all', async () => {

@@ -6,6 +6,7 @@ import { checkedAt } from '../job-definition.js';
 import type { SchedulerRuntime } from '../scheduler.runtime.js';
 import { checkCallOptions, checkEach, isOneOf, type CallOptions } from './arguments.js';
 import { told } from './change-job.js';
+import { refuseDeclared } from './declared-elsewhere.js';
 import { draftAdded, type JobRequest } from './job-to-add.js';
 
 export interface Conflict {
@@ -22,6 +23,7 @@ export async function addJob(
   const { manager, reason = null, by = null } = options;
   const draft = checkedAt('addJob', () => draftAdded(job, runtime));
   const store = await runtime.store();
+  await refuseDeclared('addJob', store, [draft.id], onConflict);
   let planned = '';
   const plan = (now: Date): JobEntity[] => {
     const row = { ...newJobRow(draft, now), stateReason: reason, stateBy: by };

@@ -31,5 +31,5 @@ export async function addJobs(
     return { id: draft.id, row: (now) => ({ ...newJobRow(draft, now), stateReason: reason, stateBy: by }) };
   };
   const planned = await checkAll(WHERE, jobs, runtime.clock.now(), check);
-  return await writeAll(runtime, planned, onConflict, options);
+  return await writeAll(WHERE, runtime, planned, onConflict, options);
 }

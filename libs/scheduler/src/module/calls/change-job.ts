@@ -5,6 +5,7 @@ import type { JobChange } from '../../store/job-store.js';
 import type { JobEntity } from '../../store/job.entity.js';
 import type { SchedulerRuntime } from '../scheduler.runtime.js';
 import { checkBoolean, checkCallOptions, checkId, type CallOptions } from './arguments.js';
+import { firstDeclared } from './declared-elsewhere.js';
 import { pausing, resuming } from './job-changes.js';
 
 export type JobEvent = Extract<keyof SchedulerEvents, `job.${string}`>;
@@ -48,11 +49,8 @@ async function declaredWhere(runtime: SchedulerRuntime, id: string): Promise<str
   // while the application boots it is not known yet which of its jobs are disabled
   if (runtime.catalog.jobs.some((job) => job.id === id)) await runtime.build();
   if (runtime.registry.draftOf(id) !== undefined) return 'of this process';
-  const store = await runtime.store();
-  const job = await store.getJob(id);
-  if (job?.source !== 'code') return null;
-  const node = (await store.liveNodes()).find(({ declares }) => declares.includes(id));
-  return node === undefined ? null : `on node "${node.nodeName}"`;
+  const declared = await firstDeclared(await runtime.store(), [id]);
+  return declared === null ? null : `on node "${declared.nodeName}"`;
 }
 
 async function changeJob(

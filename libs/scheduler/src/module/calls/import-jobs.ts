@@ -36,7 +36,7 @@ export async function importJobs(
   });
   const known = new Set(runtime.catalog.handlers.map(({ key }) => key));
   for (const key of handlers) if (!known.has(key)) runtime.foreignHandler(WHERE, key);
-  return await writeAll(runtime, planned, onConflict, options);
+  return await writeAll(WHERE, runtime, planned, onConflict, options);
 }
 
 function jobsIn(given: unknown): readonly unknown[] {

@@ -7,6 +7,7 @@ import type { JobEntity } from '../../store/job.entity.js';
 import { shown } from '../../triggers/instant.js';
 import type { SchedulerRuntime } from '../scheduler.runtime.js';
 import type { CallOptions } from './arguments.js';
+import { refuseDeclared } from './declared-elsewhere.js';
 
 /** How many jobs one call may write: they have to be written within `callTimeoutMs`. */
 export const MOST_JOBS = 10_000;
@@ -64,14 +65,17 @@ export async function checkAll(
   throw new InvalidJobError([head, ...told, ...(left > 0 ? [`… and ${left} more like these.`] : [])].join('\n'));
 }
 
-/** Writes them all in one statement, and announces each that was not there before. */
+/** Writes them all in one statement, and announces each that was not there before. Throws `InvalidJobError`. */
 export async function writeAll(
+  where: string,
   runtime: SchedulerRuntime,
   planned: readonly Planned[],
   onConflict: ConflictRule,
   { manager }: CallOptions,
 ): Promise<{ added: number }> {
   const store = await runtime.store();
+  const ids = planned.map(({ id }) => id);
+  await refuseDeclared(where, store, ids, onConflict);
   const uids = new Set<string>();
   const plan = async (now: Date): Promise<JobEntity[]> => {
     const rows = await inTurns(planned, ({ row }) => row(now));
