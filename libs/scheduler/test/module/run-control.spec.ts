@@ -14,6 +14,34 @@ import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { managing } from './reminders.js';
 import { boot, deferred, initialise } from './support.js';
 
+describe('The id of an execution', () => {
+  it('may be written in capitals', async () => {
+    const started = deferred<JobContext>();
+    @Injectable()
+    class Work {
+      @JobHandler('work')
+      async run(context: JobContext): Promise<void> {
+        started.resolve(context);
+        await new Promise((resolve) => context.signal.addEventListener('abort', resolve));
+      }
+    }
+    const { scheduler } = await boot({ providers: [Work] });
+    using events = recordEvents(scheduler, ['execution.cancelled']);
+    await scheduler.addJob({ id: 'x', handler: 'work', every: '1h' });
+    const executionId = 'ABCDEF00-1111-4111-8111-ABCDEF222222';
+    expect(await scheduler.runJob('x', { executionId })).toMatchObject({ id: executionId.toLowerCase() });
+    const { signal } = await started.promise;
+    await scheduler.cancelExecution(executionId);
+    // by this call, and not by what the loop finds later
+    expect(signal.aborted).toBe(true);
+    await events.waitFor('execution.cancelled');
+    expect(await scheduler.getExecution(executionId)).toMatchObject({ status: 'cancelled' });
+    const again = { executionId: 'ABCDEF00-1111-4111-8111-ABCDEF333333' };
+    expect(await scheduler.retryExecution(executionId, again)).toMatchObject({ retryOf: executionId.toLowerCase() });
+    expect(await scheduler.retryExecution(executionId, again)).toMatchObject({ id: again.executionId.toLowerCase() });
+  });
+});
+
 describe('pauseAfterFailures', () => {
   @Injectable()
   class Imports {

@@ -35,7 +35,7 @@ export async function nextRuns(runtime: SchedulerRuntime, job: string | Trigger,
 export async function getExecution(runtime: SchedulerRuntime, id: string): Promise<ExecutionInfo | null> {
   checkId('getExecution', id);
   const store = await runtime.store();
-  const found = isUuid(id) ? await store.getExecution(id) : null;
+  const found = isUuid(id) ? await store.getExecution(id.toLowerCase()) : null;
   return found === null ? null : executionInfo(found.execution, found.attempts);
 }
 

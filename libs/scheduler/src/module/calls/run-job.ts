@@ -19,7 +19,11 @@ export async function runJob(
   checkData('runJob', data);
   checkUuid('runJob', 'executionId', executionId);
   const store = await runtime.store();
-  const wanted = { id: executionId, data: data === undefined ? null : { value: data }, reason: noteOf(options) };
+  const wanted = {
+    id: executionId.toLowerCase(),
+    data: data === undefined ? null : { value: data },
+    reason: noteOf(options),
+  };
   const execution = await store.addManualExecution(id, wanted, { manager });
   if (manager === undefined) runtime.wake();
   return executionInfo(execution);
@@ -36,8 +40,8 @@ export async function retryExecution(
   checkUuid('retryExecution', 'executionId', executionId);
   const store = await runtime.store();
   if (!isUuid(id)) throw new ExecutionNotFoundError(id);
-  const retry = { id: executionId, reason: noteOf(options), plan: runAgain };
-  const execution = await store.retryExecution(id, retry, { manager });
+  const retry = { id: executionId.toLowerCase(), reason: noteOf(options), plan: runAgain };
+  const execution = await store.retryExecution(id.toLowerCase(), retry, { manager });
   if (manager === undefined) runtime.wake();
   return executionInfo(execution);
 }
@@ -70,9 +74,9 @@ export async function cancelExecution(runtime: SchedulerRuntime, id: string, opt
   const store = await runtime.store();
   if (!isUuid(id)) throw new ExecutionNotFoundError(id);
   const reason = noteOf(options) ?? 'cancelExecution was called';
-  const row = await store.cancelExecution(id, reason, { manager });
+  const row = await store.cancelExecution(id.toLowerCase(), reason, { manager });
   // the first request counts
-  if (manager === undefined && row.cancelRequestedAt !== null) runtime.cancel(id, row.reason);
+  if (manager === undefined && row.cancelRequestedAt !== null) runtime.cancel(row.id, row.reason);
 }
 
 function noteOf({ reason, by }: CallOptions): string | null {
