@@ -181,8 +181,10 @@ function checkRetry(value: unknown): string | null {
     return `${example}; maxAttempts counts the first run too, and is 1 to ${MAX_ATTEMPTS}.`;
   }
   if (backoff === undefined) return null;
+  if ((backoff as unknown) === null) return `${example}.`;
   const isKnown = oneOf('exponential', 'linear', 'fixed')(backoff.kind) === null;
   const isTimed = milliseconds(0)(backoff.delayMs) === null;
   const isBounded = backoff.maxDelayMs === undefined || milliseconds(0)(backoff.maxDelayMs) === null;
-  return isKnown && isTimed && isBounded ? null : `${example}.`;
+  const isPlain = backoff.jitter === undefined || typeof backoff.jitter === 'boolean';
+  return isKnown && isTimed && isBounded && isPlain ? null : `${example}.`;
 }

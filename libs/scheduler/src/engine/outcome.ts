@@ -114,7 +114,12 @@ function retryOr(run: EndedRun, status: 'failed' | 'timed-out', thrown: unknown,
 
 /** Also one of another copy of this package. What it wraps says nothing: whoever wraps an error decides anew. */
 function isA<T extends Error>(type: new (...args: never[]) => T, name: T['name'], thrown: unknown): thrown is T {
-  return thrown instanceof type || (isError(thrown) && thrown.name === name);
+  try {
+    return thrown instanceof type || (isError(thrown) && thrown.name === name);
+  } catch {
+    // a getter or a proxy that throws: it says nothing, either
+    return false;
+  }
 }
 
 /** How long after attempt number `attempt` the next one may start. Nobody's own delay is cut by a bound he did not give. */

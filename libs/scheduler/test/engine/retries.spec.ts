@@ -111,6 +111,15 @@ describe('The wait after an attempt', () => {
   });
 });
 
+/** One that does not even say what it is. */
+function nameless(): Error {
+  return Object.defineProperty(new Error('boom'), 'name', {
+    get: () => {
+      throw new Error('no name');
+    },
+  });
+}
+
 /** What a second copy of the package would throw. */
 function foreign(name: 'FatalError' | 'RetryableError', delayMs?: number): Error {
   return Object.assign(new Error('of another copy'), { name, delayMs });
@@ -132,6 +141,7 @@ describe('What a handler throws decides about its next attempt:', () => {
 
   it.each<[string, unknown, number | null]>([
     ['an error waits out the backoff', new Error('boom'), BACKOFF_MS],
+    ['so does one that throws when it is looked at', nameless(), BACKOFF_MS],
     ['a RetryableError waits as long as it says', new RetryableError('later', 3), 3],
     ['a RetryableError may be due at once', new RetryableError('now', 0), 0],
     ['a RetryableError waits for a year at most', new RetryableError('never', 1e300), YEAR],
