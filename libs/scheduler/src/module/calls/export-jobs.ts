@@ -44,6 +44,7 @@ export async function exportJobs(runtime: SchedulerRuntime): Promise<JobsExport>
 }
 
 function exported(job: JobEntity): ExportedJob {
+  const anchor = textOf(job.anchor);
   return {
     id: job.id,
     handler: job.handler,
@@ -55,7 +56,7 @@ function exported(job: JobEntity): ExportedJob {
     by: job.stateBy,
     maxRuns: job.maxRuns,
     jitterMs: job.jitterMs,
-    anchor: job.anchor.toISOString(),
+    ...(anchor === null ? {} : { anchor }),
     nextRunAt: textOf(job.nextRunAt),
     lastRunAt: textOf(job.lastInstant),
     runCount: job.runCount,
