@@ -36,8 +36,8 @@ export interface ModifySurroundings {
   definition: object | null;
   /** The trigger of the row. Throws when this node cannot compute it. */
   triggerOf(job: JobEntity): Trigger;
-  reason?: string | undefined;
-  by?: string | undefined;
+  reason?: string | null;
+  by?: string | null;
 }
 
 const MODIFIED = 'its schedule was modified';
@@ -135,7 +135,8 @@ function inRow(trigger: unknown, { anchor }: JobEntity): unknown {
 /** A new state is the edit's doing. A job that stands still goes on saying why. */
 function stateAfter(job: JobEntity, row: JobEntity, { now, reason, by }: ModifySurroundings): Partial<JobEntity> {
   const isOther = row.state !== job.state;
-  const isNoted = (reason !== undefined || by !== undefined) && row.state !== 'paused' && row.state !== 'quarantined';
+  const isNoted =
+    ((reason ?? null) !== null || (by ?? null) !== null) && row.state !== 'paused' && row.state !== 'quarantined';
   return {
     ...(isOther ? { stateAt: now, stateReason: null, stateBy: null } : {}),
     ...(isNoted ? { stateReason: reason ?? null, stateBy: by ?? null } : {}),

@@ -113,6 +113,19 @@ describe('addJob', () => {
   it.each<[string, unknown, unknown, RegExp]>([
     ['no object', null, {}, /addJob: expected an object with options, not null/],
     ['a misspelt option', { handler: 'remind', corn: '* * * * *' }, {}, /"corn" is not an option here\. Known: .*cron/],
+    ['a handler that cannot be stored', { handler: 'a\0b' }, {}, /handler is "a.*b"\. Write \[Class, 'method'\]/],
+    [
+      'no backoff',
+      { handler: 'remind', retry: { maxAttempts: 2, backoff: null } },
+      {},
+      /retry is an object\. Write \{/,
+    ],
+    [
+      'a jitter that is none',
+      { handler: 'remind', retry: { maxAttempts: 2, backoff: { kind: 'fixed', delayMs: 1, jitter: 1n } } },
+      {},
+      /retry is an object\. Write \{/,
+    ],
     ['no handler', {}, {}, /handler is undefined\. Write \[Class, 'method'\]/],
     [
       'an undecorated method',

@@ -11,6 +11,7 @@ import {
 import { createDatabase, recordEvents } from 'nestjs-vigil-testing';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 
+import { sql } from '../store/typeorm-store.support.js';
 import { initialise } from './support.js';
 
 @Injectable()
@@ -108,5 +109,43 @@ describe('Two replicas on one database', () => {
     }));
     expect(await one.addJobs(REMIND, jobs)).toEqual({ added: 10_000 });
     expect((await one.exportJobs()).jobs).toHaveLength(10_000);
+  });
+});
+
+describe('A reason, and who gives it,', () => {
+  const note = { reason: 'cut in a \ud83d', by: 'an\0na' };
+  const exported = { version: 1, jobs: [{ id: 'new', handler: 'remind', schedule: { kind: 'every', every: '1h' } }] };
+  const calls: [string, (scheduler: SchedulerService) => Promise<unknown>][] = [
+    ['addJob', (scheduler) => scheduler.addJob({ handler: 'remind', every: '1h' }, note)],
+    ['addJobs', (scheduler) => scheduler.addJobs(REMIND, [{ every: '1h', data: ann }], note)],
+    ['importJobs', (scheduler) => scheduler.importJobs(exported, note)],
+    ['modifyJob', (scheduler) => scheduler.modifyJob('old', { priority: 2 }, note)],
+    ['pauseJob', (scheduler) => scheduler.pauseJob('old', note)],
+    ['resumeJob', (scheduler) => scheduler.pauseJob('old').then(() => scheduler.resumeJob('old', note))],
+    ['runJob', (scheduler) => scheduler.runJob('old', note)],
+    ['cancelExecution', (scheduler) => scheduler.runJob('old').then(({ id }) => scheduler.cancelExecution(id, note))],
+  ];
+  it.each(calls)('is stored as far as it can be: %s', async (_, call) => {
+    const scheduler = await replica();
+    await scheduler.addJob({ id: 'old', handler: 'remind', every: '1h' });
+    await call(scheduler);
+    const jobs = (await scheduler.getJobs()).items;
+    const executions = (await scheduler.getExecutions()).items;
+    const said = [...jobs, ...executions].flatMap(({ reason }) => reason ?? []);
+    expect(said).toEqual([expect.stringMatching(/cut in a \ufffd/)]);
+  });
+});
+
+describe('exportJobs', () => {
+  it('leaves out the anchor of a row in which it is no date, and exports all jobs', async () => {
+    const scheduler = await replica();
+    for (const id of ['a', 'b', 'c']) await scheduler.addJob({ id, handler: 'remind', every: '1h' });
+    await sql(`UPDATE scheduler.job SET anchor = 'infinity' WHERE id = 'b'`, [], url);
+    const { jobs } = await scheduler.exportJobs();
+    expect(jobs.map(({ id, anchor }) => [id, anchor])).toEqual([
+      ['a', expect.any(String)],
+      ['b', undefined],
+      ['c', expect.any(String)],
+    ]);
   });
 });

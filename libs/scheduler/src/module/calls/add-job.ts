@@ -4,7 +4,7 @@ import type { ConflictRule } from '../../store/job-store.js';
 import type { JobEntity } from '../../store/job.entity.js';
 import { checkedAt } from '../job-definition.js';
 import type { SchedulerRuntime } from '../scheduler.runtime.js';
-import { checkCallOptions, checkEach, isOneOf, type CallOptions } from './arguments.js';
+import { checkCallOptions, checkEach, isOneOf, noteOf, type CallOptions } from './arguments.js';
 import { told } from './change-job.js';
 import { refuseDeclared } from './declared-elsewhere.js';
 import { draftAdded, type JobRequest } from './job-to-add.js';
@@ -20,7 +20,8 @@ export async function addJob(
   options: CallOptions & Conflict,
 ): Promise<JobInfo> {
   const onConflict = checkConflict('addJob', options);
-  const { manager, reason = null, by = null } = options;
+  const { manager } = options;
+  const { reason, by } = noteOf(options);
   const draft = checkedAt('addJob', () => draftAdded(job, runtime));
   const store = await runtime.store();
   await refuseDeclared('addJob', store, [draft.id], onConflict);

@@ -5,7 +5,7 @@ import { checkedAt } from '../job-definition.js';
 import { strangerIn } from '../known-keys.js';
 import type { SchedulerRuntime } from '../scheduler.runtime.js';
 import { checkConflict, type Conflict } from './add-job.js';
-import type { CallOptions } from './arguments.js';
+import { noteOf, type CallOptions } from './arguments.js';
 import { checkAll, checkList, writeAll, type Planned } from './in-bulk.js';
 import { draftAdded, ENTRY_KEYS, type JobRequest } from './job-to-add.js';
 
@@ -23,7 +23,7 @@ export async function addJobs(
     throw new InvalidJobError(`${WHERE}: handler is ${shown(handler)}. Write [Class, 'method'].`);
   }
   checkedAt(WHERE, () => runtime.catalog.handlerOf(handler[0], handler[1]));
-  const { reason = null, by = null } = options;
+  const { reason, by } = noteOf(options);
   const check = (entry: unknown): Planned => {
     const stranger = strangerIn(entry, ENTRY_KEYS);
     if (stranger !== null) throw new InvalidJobError(stranger);

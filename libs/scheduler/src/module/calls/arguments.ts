@@ -5,6 +5,7 @@ import { notJson } from '../../engine/json.js';
 import { ACTIVE_STATUSES, ENDED_STATUSES } from '../../store/job-execution.entity.js';
 import type { ExecutionFilter, JobFilter } from '../../store/job-store.js';
 import { JOB_STATES } from '../../store/job.entity.js';
+import { storable } from '../../store/storable.js';
 import { shown } from '../../triggers/instant.js';
 import { strangerIn } from '../known-keys.js';
 
@@ -64,6 +65,12 @@ export function checkCallOptions(where: string, options: unknown, more: readonly
     throw new InvalidJobError(`${where}: manager is ${shown(manager)}. Give the EntityManager of a transaction.`);
   }
   checkEach(where, { reason, by }, { reason: isText, by: isText });
+}
+
+/** As it can be stored: people cut texts, and pairs of surrogates with them. */
+export function noteOf({ reason, by }: Note): { reason: string | null; by: string | null } {
+  const text = (given: string | undefined): string | null => (given === undefined ? null : storable(given));
+  return { reason: text(reason), by: text(by) };
 }
 
 export function checkJobFilter(filter: JobFilter): void {

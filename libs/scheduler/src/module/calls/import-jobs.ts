@@ -4,7 +4,7 @@ import { checkExecutor } from '../job-definition.js';
 import { strangerIn } from '../known-keys.js';
 import type { SchedulerRuntime } from '../scheduler.runtime.js';
 import { checkConflict, type Conflict } from './add-job.js';
-import type { CallOptions } from './arguments.js';
+import { noteOf, type CallOptions } from './arguments.js';
 import { EXPORT_VERSION } from './export-jobs.js';
 import { checkAll, checkList, writeAll } from './in-bulk.js';
 import { readEntry, rowOf } from './read-entry.js';
@@ -18,7 +18,7 @@ export async function importJobs(
 ): Promise<{ added: number }> {
   const onConflict = checkConflict(WHERE, options);
   const jobs = jobsIn(given);
-  const { reason = null, by = null } = options;
+  const { reason, by } = noteOf(options);
   const handlers = new Set<string>();
   const planned = await checkAll(WHERE, jobs, runtime.clock.now(), (each, tell) => {
     const entry = readEntry(each, tell);

@@ -5,7 +5,7 @@ import type { JobEntity } from '../../store/job.entity.js';
 import { wakeAfterJitter } from '../../triggers/jitter.js';
 import { nextFire } from '../../triggers/misfire.js';
 import type { Trigger } from '../../triggers/trigger.js';
-import type { Note } from './arguments.js';
+import { noteOf, type Note } from './arguments.js';
 
 /** null: it does not run anyway. */
 export function pausing(job: JobEntity, now: Date, note: Note): JobChange | null {
@@ -51,6 +51,7 @@ function firstEver(job: JobEntity, trigger: Trigger, now: Date): Date | null {
   return nextFire(trigger, job.lastInstant !== null && job.lastInstant > now ? job.lastInstant : now);
 }
 
-function inState(state: JobEntity['state'], now: Date, { reason, by }: Note): Partial<JobEntity> {
-  return { state, stateAt: now, stateReason: reason ?? null, stateBy: by ?? null };
+function inState(state: JobEntity['state'], now: Date, note: Note): Partial<JobEntity> {
+  const { reason, by } = noteOf(note);
+  return { state, stateAt: now, stateReason: reason, stateBy: by };
 }

@@ -5,6 +5,7 @@ import type { Type } from '@nestjs/common';
 import type { JobHandler } from '../../engine/handler-registry.js';
 import { draftJob, type JobDraft, type Schedule } from '../../engine/job-draft.js';
 import { InvalidJobError, type JobSettings } from '../../engine/job-settings.js';
+import { notJson } from '../../engine/json.js';
 import { durationMs } from '../../triggers/duration.js';
 import { shown } from '../../triggers/instant.js';
 import { parseTrigger, triggerOf } from '../../triggers/trigger-spec.js';
@@ -77,7 +78,7 @@ function handlerIn(
   catalog: SchedulerRuntime['catalog'],
 ): Pick<JobHandler, 'key' | 'settings' | 'isTransactional'> {
   if (Array.isArray(handler)) return catalog.handlerOf(handler[0], handler[1]);
-  if (typeof handler === 'string' && handler !== '') {
+  if (typeof handler === 'string' && handler !== '' && notJson(handler) === null) {
     // it may be at home in another process
     return catalog.handlers.find(({ key }) => key === handler) ?? { key: handler, settings: {} };
   }

@@ -11,7 +11,7 @@ import { checkedAt, checkExecutor } from '../job-definition.js';
 import type { Bounds, CronFields, None, Recurrence } from '../job-timing.js';
 import { RECURRENCE_KEYS, SETTING_KEYS, strangerIn } from '../known-keys.js';
 import type { SchedulerRuntime } from '../scheduler.runtime.js';
-import { checkCallOptions, checkData, checkId, type CallOptions } from './arguments.js';
+import { checkCallOptions, checkData, checkId, noteOf, type CallOptions } from './arguments.js';
 import { refuseUnreadable } from './job-to-add.js';
 
 /** Settings of which a job may have none. */
@@ -53,7 +53,8 @@ export async function modifyJob(
   checkId(WHERE, id);
   checkCallOptions(WHERE, options);
   const edit = checkedAt(WHERE, () => editOf(id, changes as Changes, runtime));
-  const { manager, reason, by } = options;
+  const { manager } = options;
+  const { reason, by } = noteOf(options);
   const store = await runtime.store();
   let changed: string[] = [];
   const change = (job: JobEntity, now: Date, definition: object | null): JobChange | null => {
@@ -66,7 +67,7 @@ export async function modifyJob(
   // what a caller's transaction may still take back is not announced
   if (manager !== undefined) return job;
   if (changed.length > 0) {
-    runtime.events.emit('job.modified', { job, changed, reason: reason ?? null, by: by ?? null });
+    runtime.events.emit('job.modified', { job, changed, reason, by });
   }
   runtime.wake();
   return job;

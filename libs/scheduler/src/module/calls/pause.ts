@@ -1,7 +1,7 @@
 import { InvalidJobError } from '../../engine/job-settings.js';
 import type { PauseNote } from '../../store/job-store.js';
 import type { SchedulerRuntime } from '../scheduler.runtime.js';
-import { checkBoolean, checkCallOptions, checkEach, isOneOf, type CallOptions } from './arguments.js';
+import { checkBoolean, checkCallOptions, checkEach, isOneOf, noteOf, type CallOptions } from './arguments.js';
 
 /** `cluster`: every node, and those that start later; `node`: this process. */
 export interface PauseScope {
@@ -57,8 +57,4 @@ function checkScope(where: string, options: PauseOptions & { catchUp?: boolean }
   throw new InvalidJobError(
     `${where}: scope is "node", which is in the memory of this process only, and ${stranger} is about the cluster. Leave ${stranger} out, or the scope.`,
   );
-}
-
-function noteOf({ reason = null, by = null }: { reason?: string | null; by?: string | null }): PauseNote {
-  return { reason, by };
 }

@@ -6,7 +6,16 @@ import { runAgain } from '../../engine/retry-execution.js';
 import { ExecutionNotFoundError } from '../../store/errors.js';
 import type { JobEntity } from '../../store/job.entity.js';
 import type { SchedulerRuntime } from '../scheduler.runtime.js';
-import { checkCallOptions, checkData, checkId, checkTime, checkUuid, isUuid, type CallOptions } from './arguments.js';
+import {
+  checkCallOptions,
+  checkData,
+  checkId,
+  checkTime,
+  checkUuid,
+  isUuid,
+  noteOf,
+  type CallOptions,
+} from './arguments.js';
 
 export async function runJob(
   runtime: SchedulerRuntime,
@@ -22,7 +31,7 @@ export async function runJob(
   const wanted = {
     id: executionId.toLowerCase(),
     data: data === undefined ? null : { value: data },
-    reason: noteOf(options),
+    reason: reasonOf(options),
   };
   const execution = await store.addManualExecution(id, wanted, { manager });
   if (manager === undefined) runtime.wake();
@@ -40,7 +49,7 @@ export async function retryExecution(
   checkUuid('retryExecution', 'executionId', executionId);
   const store = await runtime.store();
   if (!isUuid(id)) throw new ExecutionNotFoundError(id);
-  const retry = { id: executionId.toLowerCase(), reason: noteOf(options), plan: runAgain };
+  const retry = { id: executionId.toLowerCase(), reason: reasonOf(options), plan: runAgain };
   const execution = await store.retryExecution(id.toLowerCase(), retry, { manager });
   if (manager === undefined) runtime.wake();
   return executionInfo(execution);
@@ -61,7 +70,7 @@ export async function backfill(
   const store = await runtime.store();
   const plan = (job: JobEntity, now: Date): Date[] =>
     backfilledInstants(job, runtime.triggerOf('backfill', job), time, now);
-  const wanted = { batchId: batchId.toLowerCase(), reason: noteOf(options), plan };
+  const wanted = { batchId: batchId.toLowerCase(), reason: reasonOf(options), plan };
   const submitted = await store.addBackfill(id, wanted, { manager });
   if (manager === undefined) runtime.wake();
   return { submitted };
@@ -73,13 +82,14 @@ export async function cancelExecution(runtime: SchedulerRuntime, id: string, opt
   const { manager } = options;
   const store = await runtime.store();
   if (!isUuid(id)) throw new ExecutionNotFoundError(id);
-  const reason = noteOf(options) ?? 'cancelExecution was called';
+  const reason = reasonOf(options) ?? 'cancelExecution was called';
   const row = await store.cancelExecution(id.toLowerCase(), reason, { manager });
   // the first request counts
   if (manager === undefined && row.cancelRequestedAt !== null) runtime.cancel(row.id, row.reason);
 }
 
-function noteOf({ reason, by }: CallOptions): string | null {
-  if (by === undefined) return reason ?? null;
-  return reason === undefined ? `by ${by}` : `${reason} (by ${by})`;
+function reasonOf(options: CallOptions): string | null {
+  const { reason, by } = noteOf(options);
+  if (by === null) return reason;
+  return reason === null ? `by ${by}` : `${reason} (by ${by})`;
 }
