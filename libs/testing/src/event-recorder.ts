@@ -28,6 +28,7 @@ export function recordEvents<Events extends object = Record<string, unknown>>(
 export class EventRecorder<Events extends object> {
   readonly #events: RecordedEvent<Events>[] = [];
   readonly #waiting = new Set<() => void>();
+  readonly #timers = new Set<NodeJS.Timeout>();
   readonly #unsubscribe: (() => void)[];
 
   constructor(source: EventSource<Events>, names: readonly (keyof Events)[]) {
@@ -61,6 +62,7 @@ export class EventRecorder<Events extends object> {
     return new Promise((resolve, reject) => {
       const stop = (): void => {
         clearTimeout(timer);
+        this.#timers.delete(timer);
         this.#waiting.delete(look);
       };
       const timer = setTimeout(() => {
@@ -68,6 +70,7 @@ export class EventRecorder<Events extends object> {
         const seen = this.names.map(String).join(', ') || 'nothing';
         reject(new Error(`No event "${String(name)}" as expected came within ${timeoutMs} ms. Seen: ${seen}.`));
       }, timeoutMs);
+      this.#timers.add(timer);
       let next = from;
       const look = (): void => {
         try {
@@ -86,9 +89,10 @@ export class EventRecorder<Events extends object> {
     });
   }
 
-  /** Stops listening; what was recorded stays. */
+  /** Stops listening; what was recorded stays. A wait that is not over keeps no process alive from then on. */
   stop(): void {
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
+    for (const timer of this.#timers) timer.unref();
   }
 
   [Symbol.dispose](): void {

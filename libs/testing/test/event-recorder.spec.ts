@@ -55,6 +55,16 @@ describe('An event recorder', () => {
     await expect(waiting).rejects.toThrow('No event "run.failed" as expected came within 10 ms. Seen: run.started.');
   });
 
+  it('keeps no process alive for a wait that is not over when it stops', () => {
+    const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    const before = timers();
+    const recorder = recordEvents<Events>(new Source(), ['run.started']);
+    void recorder.waitFor('run.started', undefined, { timeoutMs: 60_000 });
+    expect(timers()).toBe(before + 1);
+    recorder.stop();
+    expect(timers()).toBe(before);
+  });
+
   it('fails the wait when its predicate throws, and not the source', async () => {
     const source = new Source();
     using recorder = recordEvents<Events>(source, ['run.started']);
