@@ -130,7 +130,9 @@ export class SchedulerLogger {
 
 function failureLine({ execution, retryAt }: SchedulerEvents['execution.failed']): string {
   const { error, attempt } = execution;
-  const why = error === null ? 'unknown error' : `${error.name}: ${error.message}`;
+  // the message of a failed fetch or query often says nothing, and its cause all
+  const root = error?.cause === undefined ? '' : ` (${error.cause.message})`;
+  const why = error === null ? 'unknown error' : `${error.name}: ${error.message}${root}`;
   const next = retryAt === null ? 'There is no further attempt' : `The next attempt is at ${retryAt.toISOString()}`;
   return `${ofJob(execution)} failed at attempt ${attempt}: ${why}. ${next}.`;
 }

@@ -214,6 +214,23 @@ describe('A line', () => {
       /There is no further attempt\.$/,
     ],
     [
+      'of a failure with a cause',
+      () =>
+        events.emit('execution.failed', {
+          execution: {
+            ...execution,
+            error: {
+              name: 'TypeError',
+              message: 'fetch failed',
+              cause: { name: 'Error', message: 'getaddrinfo ENOTFOUND supplier.example' },
+            },
+          },
+          retryAt: null,
+        }),
+      'warn',
+      /failed at attempt 2: TypeError: fetch failed \(getaddrinfo ENOTFOUND supplier\.example\)\. There is/,
+    ],
+    [
       'of a missed range',
       () =>
         events.emit('execution.missed', {
