@@ -41,7 +41,26 @@ export async function checkAndMigrate(
       await migrate(keeper, tables);
     }
   }
+  await keeper.run((query) => checkRights(query, tables), { unanswered: 'not-written' });
   return await keeper.run((query) => identify(query, tables, schedulerName));
+}
+
+/** What every process does from its first statement on: a user who may only read would fail there, in PostgreSQL's words. */
+async function checkRights(query: Query, { schema, node, job, execution }: Tables): Promise<void> {
+  const { rows } = await query(
+    `SELECT current_user AS "user", string_agg(DISTINCT missing, ', ') AS missing
+      FROM unnest($1::text[]) "table", unnest(ARRAY['SELECT', 'INSERT', 'UPDATE']) missing
+      WHERE to_regclass("table") IS NOT NULL AND NOT has_table_privilege("table", missing)`,
+    [[node, job, execution]],
+  );
+  const missing = rows[0]?.missing;
+  if (missing === null || missing === undefined) return;
+  const user = `"${asText(rows[0]?.user)}"`;
+  throw new JobStoreConfigurationError(
+    `The user ${user} has not the right to ${asText(missing)} on the tables of schema ${schema}. As their owner: ` +
+      `GRANT USAGE ON SCHEMA ${schema} TO ${user}; ` +
+      `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ${schema} TO ${user};`,
+  );
 }
 
 /** Unqualified, like every function that a test may want to stand before. */

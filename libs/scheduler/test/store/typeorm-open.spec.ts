@@ -124,6 +124,25 @@ describe('the schema', () => {
     await cleanup.openStore(schema, { connection: { url: url.href } });
   });
 
+  it('is refused to a user who may only read it, with the rights that are missing', async () => {
+    await cleanup.openStore(schema);
+    const role = `${schema}_reader`;
+    cleanup.add(role, () => sql(`DROP OWNED BY "${role}"; DROP ROLE "${role}"`));
+    await sql(`CREATE ROLE "${role}" LOGIN PASSWORD 'not-secret'; GRANT USAGE ON SCHEMA "${schema}" TO "${role}";
+      GRANT SELECT ON ALL TABLES IN SCHEMA "${schema}" TO "${role}"`);
+    const url = new URL(serverUrl());
+    url.username = role;
+    url.password = 'not-secret';
+    const opening = cleanup.store(schema, { connection: { url: url.href } }).open('default');
+    const error = await refusal(opening);
+    expect(error).toBeInstanceOf(JobStoreConfigurationError);
+    expect(error.message).toContain(
+      `"${role}" has not the right to INSERT, UPDATE on the tables of schema "${schema}"`,
+    );
+    await sql(error.message.slice(error.message.indexOf('GRANT USAGE')));
+    await cleanup.openStore(schema, { connection: { url: url.href } });
+  });
+
   it('is not made anew by a process that has worked on it: what is gone has to be restored', async () => {
     const store = await cleanup.openStore(schema);
     await sql(`ALTER SCHEMA "${schema}" RENAME TO "${schema}_away"`);
