@@ -14,6 +14,7 @@ const MIGRATION_DEADLINE_MS = 60_000;
 /** Any number will do, if every process takes the same: two boots migrate one after the other. */
 const MIGRATION_LOCK = 7_361_225_801;
 const UNDEFINED_TABLE = '42P01';
+const MIGRATE = "Boot one process with migrations: 'run', as a user who may make and alter these tables.";
 
 export interface SchedulerIdentity {
   uid: string;
@@ -90,7 +91,7 @@ async function executedMigrations(query: Query, tables: Tables): Promise<string[
 
 function pendingError(tables: Tables, pending: readonly string[]): JobStoreConfigurationError {
   return new JobStoreConfigurationError(
-    `Migrations are pending in schema ${tables.schema}: ${pending.join(', ')}. Run them, or set migrations: 'run'.`,
+    `Migrations are pending in schema ${tables.schema}: ${pending.join(', ')}. ${MIGRATE}`,
   );
 }
 
@@ -136,7 +137,7 @@ async function identify(query: Query, tables: Tables, schedulerName: string): Pr
     );
   if (schemaVersion < SCHEMA_VERSION)
     throw new JobStoreConfigurationError(
-      `Schema ${tables.schema} is at version ${schemaVersion}, this code needs ${SCHEMA_VERSION}. Run the migrations.`,
+      `Schema ${tables.schema} is at version ${schemaVersion}, this code needs ${SCHEMA_VERSION}. ${MIGRATE}`,
     );
   const name = found.name ?? (await takeName(query, tables, schedulerName));
   if (name !== schedulerName)
@@ -157,10 +158,7 @@ async function readScheduler(
       if (sqlStateOf(error) !== UNDEFINED_TABLE) throw error;
     },
   );
-  if (!row)
-    throw new JobStoreConfigurationError(
-      `Schema ${tables.schema} has no scheduler in it. Run the migrations, or set migrations: 'run'.`,
-    );
+  if (!row) throw new JobStoreConfigurationError(`Schema ${tables.schema} has no scheduler in it. ${MIGRATE}`);
   return {
     uid: asText(row.uid),
     name: row.name === null ? null : asText(row.name),

@@ -199,6 +199,9 @@ describe('open', () => {
     const error = await refusal(cleanup.store(schema, { migrations: 'check' }).open('default'));
     expect(error).toBeInstanceOf(JobStoreConfigurationError);
     expect(error.message).toContain('CreateTables');
+    expect(error.message).toMatch(
+      /Boot one process with migrations: 'run', as a user who may make and alter these tables\.$/,
+    );
     expect(await sql(`SELECT 1 FROM pg_namespace WHERE nspname = $1`, [schema])).toEqual([]);
   });
 
