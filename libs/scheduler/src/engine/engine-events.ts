@@ -1,7 +1,7 @@
 import type { FindingKind, Repaired, Rescued } from '../store/job-store.js';
 import type { Logger } from './engine-logger.js';
 import type { ExecutionInfo, JobInfo } from './info.js';
-import { describeError } from './json.js';
+import { describeError, messageWithCause } from './json.js';
 
 /** `paused`: it works, and starts nothing. `degraded`: something failed once, or notifications are not heard; jobs run. `disconnected`: it goes on failing. `recovering`: connected again, not yet at work. */
 export type SchedulerState =
@@ -119,5 +119,5 @@ export class EngineEvents {
 
 /** Tells of a listener's failure in the log. */
 export function listenerFailureTo(logger: Logger): (event: string, error: unknown) => void {
-  return (event, error) => logger.warn(`A listener of "${event}" failed: ${describeError(error).message}`);
+  return (event, error) => logger.warn(`A listener of "${event}" failed: ${messageWithCause(describeError(error))}`);
 }

@@ -1,6 +1,7 @@
 import type { JobExecutionEntity } from '../store/job-execution.entity.js';
 import { because, canRun, iso, named, type JobFacts } from './job-facts.js';
 import { executorOf } from './job-settings.js';
+import { messageWithCause } from './json.js';
 
 /** How many are told of each kind. */
 const MOST_TOLD = 5;
@@ -51,7 +52,7 @@ function againLine(execution: JobExecutionEntity, facts: JobFacts): string {
   const isLater = availableAt > facts.active.now;
   const when = heldUntil(execution, facts) ?? (isLater ? `at ${iso(availableAt)}` : 'as soon as a slot is free');
   if (error === null) return `${runOf(execution)} was handed over${because(reason)}, and goes on ${when}.`;
-  return `${runOf(execution)} failed at attempt ${attempt} of ${maxAttempts}${because(error.message)}. The next attempt is ${when}.`;
+  return `${runOf(execution)} failed at attempt ${attempt} of ${maxAttempts}${because(messageWithCause(error))}. The next attempt is ${when}.`;
 }
 
 /** What a schedule made waits while its job stands still; what a person asked for does not. */

@@ -157,6 +157,11 @@ export function redact(text: string): string {
   return text.replace(URL_PASSWORD, '$1:***@').replace(KEYED_PASSWORD, '$1***').replace(JSON_PASSWORD, '$1"***"');
 }
 
+/** For a line: a failed fetch or query often says nothing itself, and its cause all. */
+export function messageWithCause({ message, cause }: ErrorRecord): string {
+  return cause === undefined ? message : `${message} (${cause.message})`;
+}
+
 /** Anything thrown, as an `Error` that can be looked at. */
 export function asError(thrown: unknown): Error {
   return isReadable(thrown) ? thrown : new Error(describeError(thrown).message);

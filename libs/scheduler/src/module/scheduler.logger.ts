@@ -1,5 +1,6 @@
 import type { Clock } from '../clock/clock.js';
 import type { EngineEvents, SchedulerEvents } from '../engine/engine-events.js';
+import { messageWithCause } from '../engine/json.js';
 import type { ExecutionInfo, JobInfo } from '../engine/info.js';
 import { PAUSED_BY } from '../store/failures.js';
 import { OutageLines } from './outage-lines.js';
@@ -130,9 +131,7 @@ export class SchedulerLogger {
 
 function failureLine({ execution, retryAt }: SchedulerEvents['execution.failed']): string {
   const { error, attempt } = execution;
-  // the message of a failed fetch or query often says nothing, and its cause all
-  const root = error?.cause === undefined ? '' : ` (${error.cause.message})`;
-  const why = error === null ? 'unknown error' : `${error.name}: ${error.message}${root}`;
+  const why = error === null ? 'unknown error' : `${error.name}: ${messageWithCause(error)}`;
   const next = retryAt === null ? 'There is no further attempt' : `The next attempt is at ${retryAt.toISOString()}`;
   return `${ofJob(execution)} failed at attempt ${attempt}: ${why}. ${next}.`;
 }

@@ -252,11 +252,11 @@ describe('An execution', () => {
             attempt: 1,
             maxAttempts: 3,
             availableAt: at('12:05:00'),
-            error: { name: 'Error', message: 'no mail' },
+            error: { name: 'Error', message: 'no mail', cause: { name: 'Error', message: 'no such host' } },
           },
         ],
       },
-      [`${run} failed at attempt 1 of 3: no mail. The next attempt is at ${iso('12:05:00')}.`, skips],
+      [`${run} failed at attempt 1 of 3: no mail (no such host). The next attempt is at ${iso('12:05:00')}.`, skips],
     ],
     [
       'that was handed over',

@@ -134,7 +134,7 @@ describe('@OnSchedulerEvent', () => {
       }
       @OnSchedulerEvent('execution.failed')
       async rejects(): Promise<void> {
-        await Promise.reject(new Error('no network'));
+        await Promise.reject(new Error('no network', { cause: new Error('no such host') }));
       }
       @OnSchedulerEvent('execution.failed')
       async mine({ execution }: SchedulerEvents['execution.failed']): Promise<void> {
@@ -170,7 +170,9 @@ describe('@OnSchedulerEvent', () => {
     await jobs.billing.runJob('Jobs.charge');
     await all.promise;
     expect(heard.sort()).toEqual(['billing: Jobs.charge', 'mine: Jobs.report']);
-    expect(logs.messages('warn').join()).toContain('A listener of "execution.failed" failed: no network');
+    expect(logs.messages('warn').join()).toContain(
+      'A listener of "execution.failed" failed: no network (no such host)',
+    );
   });
 
   it('is found on what factories make and on inherited methods', async () => {
