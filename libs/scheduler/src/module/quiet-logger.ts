@@ -16,8 +16,9 @@ export class QuietLogger implements Logger {
   warn(message: string): void {
     quietly(() => this.#logger.warn(message));
   }
-  error(message: string): void {
-    quietly(() => this.#logger.error(message));
+  /** `stack`: below the message, where there is one. */
+  error(message: string, stack?: string): void {
+    quietly(() => (stack === undefined ? this.#logger.error(message) : this.#logger.error(message, stack)));
   }
   debug(message: string): void {
     quietly(() => this.#logger.debug(message));

@@ -85,9 +85,12 @@ export class SchedulerLogger {
 
   #listenToExecutions(events: EngineEvents): void {
     const { logger } = this;
-    events.on('execution.failed', (event) => logger.warn(failureLine(event)));
+    events.on('execution.failed', (event) => {
+      if (event.retryAt !== null) logger.warn(failureLine(event));
+      else logger.error(failureLine(event), event.execution.error?.stack);
+    });
     events.on('execution.timed-out', ({ execution }) =>
-      logger.warn(
+      logger.error(
         `${ofJob(execution)} took longer than its timeoutMs and was told to stop (attempt ${execution.attempt}).`,
       ),
     );

@@ -33,7 +33,7 @@ const execution: ExecutionInfo = {
   attempts: [],
   attempt: 2,
   node: null,
-  error: { name: 'TypeError', message: 'no such region', stack: 'secret stack' },
+  error: { name: 'TypeError', message: 'no such region', stack: 'at Reports.send' },
   result: null,
 };
 
@@ -210,7 +210,7 @@ describe('A line', () => {
     [
       'of the last failure',
       () => events.emit('execution.failed', { execution, retryAt: null }),
-      'warn',
+      'error',
       /There is no further attempt\.$/,
     ],
     [
@@ -227,7 +227,7 @@ describe('A line', () => {
           },
           retryAt: null,
         }),
-      'warn',
+      'error',
       /failed at attempt 2: TypeError: fetch failed \(getaddrinfo ENOTFOUND supplier\.example\)\. There is/,
     ],
     [
@@ -270,7 +270,12 @@ describe('A line', () => {
       'warn',
       /"web-2", which died\. It is cancelled/,
     ],
-    ['of a timeout', () => events.emit('execution.timed-out', { execution }), 'warn', /took longer than its timeoutMs/],
+    [
+      'of a timeout',
+      () => events.emit('execution.timed-out', { execution }),
+      'error',
+      /took longer than its timeoutMs/,
+    ],
     ['of what is given up', () => events.emit('execution.abandoned', { execution }), 'error', /will not be run again/],
     [
       'of a few instants of one job that were missed together',
@@ -288,6 +293,17 @@ describe('A line', () => {
     await clock.advance(0);
     expect(logs.messages(level)).toEqual([typeof message === 'string' ? message : expect.stringMatching(message)]);
     expect(logs.lines).toHaveLength(1);
+  });
+});
+
+describe('The line of a failure', () => {
+  it('has the stack below it when it is the last one', () => {
+    events.emit('execution.failed', { execution, retryAt: new Date() });
+    events.emit('execution.failed', { execution, retryAt: null });
+    expect(logs.lines.map(({ level, stack }) => [level, stack])).toEqual([
+      ['warn', undefined],
+      ['error', 'at Reports.send'],
+    ]);
   });
 });
 

@@ -16,6 +16,7 @@ export interface LogLine {
   level: 'log' | 'warn' | 'error' | 'debug';
   message: string;
   context: string;
+  stack?: unknown;
 }
 
 /** What Nest's loggers write. */
@@ -29,7 +30,7 @@ export class LogRecorder implements LoggerService {
     this.#keep('warn', message, context);
   }
   error(message: unknown, ...rest: unknown[]): void {
-    this.#keep('error', message, rest.at(-1));
+    this.#keep('error', message, rest.at(-1), rest.length > 1 ? rest[0] : undefined);
   }
   debug(message: unknown, context?: unknown): void {
     this.#keep('debug', message, context);
@@ -39,8 +40,8 @@ export class LogRecorder implements LoggerService {
     return this.lines.filter((line) => line.level === level).map(({ message }) => message);
   }
 
-  #keep(level: LogLine['level'], message: unknown, context: unknown): void {
-    this.lines.push({ level, message: String(message), context: String(context) });
+  #keep(level: LogLine['level'], message: unknown, context: unknown, stack?: unknown): void {
+    this.lines.push({ level, message: String(message), context: String(context), ...(stack ? { stack } : {}) });
   }
 }
 
