@@ -1,10 +1,10 @@
 import type { ConnectionKeeper } from './connection-keeper.js';
-import type { ExecutionStatus } from './job-execution.entity.js';
+import { ENDED_STATUSES } from './job-execution.entity.js';
 import type { Tables } from './tables.js';
 
 const BATCH = 1_000;
 const NODE_RETENTION_MS = 24 * 3_600_000;
-const OTHER_ENDS: readonly ExecutionStatus[] = ['failed', 'missed', 'skipped', 'cancelled', 'timed-out', 'abandoned'];
+const OTHER_ENDS = ENDED_STATUSES.filter((status) => status !== 'succeeded');
 
 /** One short transaction of a bounded size for each kind: a year of history holds up nobody. Call again until 0. */
 export async function prune(
