@@ -9,6 +9,7 @@ import type {
   PendingExecution,
 } from '../store/job-store.js';
 import type { JobEntity } from '../store/job.entity.js';
+import { quarantinedBecause } from '../store/quarantine.js';
 import { urgentSince } from '../store/urgency.js';
 import { wakeAfterJitter } from '../triggers/jitter.js';
 import { nextFire } from '../triggers/misfire.js';
@@ -207,5 +208,5 @@ function waitForRoom(job: JobEntity, fire: Date, now: Date, decided: Date | null
 }
 
 function quarantine({ uid, id }: JobEntity, error: unknown): JobQuarantine {
-  return { uid, reason: `${describeError(error).message} (resumeJob("${id}") tries again)` };
+  return { uid, reason: quarantinedBecause(id, describeError(error).message) };
 }

@@ -1,6 +1,7 @@
 import { handlerName } from '../store/declared-job.js';
 import type { LiveNode } from '../store/job-store.js';
 import type { JobEntity } from '../store/job.entity.js';
+import { causeOfQuarantine } from '../store/quarantine.js';
 import type { SchedulerState } from './engine-events.js';
 import { explainExecutions } from './explain-executions.js';
 import { because, canRun, iso, named, type JobFacts } from './job-facts.js';
@@ -35,7 +36,7 @@ function stateOf(job: JobEntity): string[] {
         `It was paused${by(stateBy)} at ${iso(stateAt)}${because(stateReason)}. resumeJob("${id}") starts it again.`,
       ];
     case 'quarantined': {
-      const why = stateReason?.replace(/ \(resumeJob\(".*"\) tries again\)$/, '') ?? null;
+      const why = stateReason && causeOfQuarantine(stateReason);
       return [
         `It is quarantined since ${iso(stateAt)}${because(why)}. Mend that with modifyJob or a deploy; resumeJob("${id}") tries again.`,
       ];

@@ -1,5 +1,6 @@
 import type { JobSync, SyncInput } from '../store/job-store.js';
 import type { JobEntity } from '../store/job.entity.js';
+import { quarantinedBecause } from '../store/quarantine.js';
 import { anchored } from '../triggers/built-in.js';
 import { parseTrigger } from '../triggers/trigger-spec.js';
 import { hashOf, newJobRow, rowWithoutTiming, triggerFor, type JobDraft } from './job-draft.js';
@@ -95,7 +96,7 @@ function firstRow(draft: JobDraft, now: Date): JobEntity {
 
 /** Without a hash it is in no version, so that the next boot tries again. */
 function quarantine(id: string, error: unknown): Pick<JobEntity, 'state' | 'stateReason' | 'schedule' | 'codeHash'> {
-  const stateReason = `${describeError(error).message} (resumeJob("${id}") tries again)`;
+  const stateReason = quarantinedBecause(id, describeError(error).message);
   return { state: 'quarantined', stateReason, schedule: 'not known', codeHash: null };
 }
 

@@ -14,6 +14,7 @@ import type {
 } from './job-store.js';
 import type { JobEntity } from './job.entity.js';
 import { notify } from './notifications.js';
+import { quarantinedBecause } from './quarantine.js';
 import { countFailures } from './statements/count-failures.js';
 import { lockDueJobs, lockJobsOfWaiting } from './statements/lock-jobs.js';
 import { readActive } from './statements/read-active.js';
@@ -177,8 +178,6 @@ function decisionsOf({ job, pending }: JobSnapshot, decisions: Decisions): Decis
 }
 
 function quarantine({ uid, id }: JobEntity, error: unknown): JobQuarantine {
-  return {
-    uid,
-    reason: `What was decided for it cannot be stored: ${isError(error) ? error.message : String(error)} (resumeJob("${id}") tries again)`,
-  };
+  const message = isError(error) ? error.message : String(error);
+  return { uid, reason: quarantinedBecause(id, `What was decided for it cannot be stored: ${message}`) };
 }

@@ -1,6 +1,7 @@
 import { ASLEEP_AFTER_MS } from '../../store/audit-finding.js';
 import { JOB_STATES, type JobEntity } from '../../store/job.entity.js';
 import type { JobChange } from '../../store/job-store.js';
+import { quarantinedBecause } from '../../store/quarantine.js';
 import { wakeAfterJitter } from '../../triggers/jitter.js';
 import { nextFire } from '../../triggers/misfire.js';
 import type { Trigger } from '../../triggers/trigger.js';
@@ -26,7 +27,7 @@ export function jobRepair(
     if (!isInstant(job.nextRunAt)) return withNextRun(job, now, triggerOf(job));
     return isAsleep(job, job.nextRunAt, now) ? { wakeAt: job.nextRunAt } : null;
   } catch (error) {
-    const stateReason = `${describeError(error).message} (resumeJob("${job.id}") tries again)`;
+    const stateReason = quarantinedBecause(job.id, describeError(error).message);
     return { state: 'quarantined', stateReason, stateBy: null, stateAt: now };
   }
 }
