@@ -1,3 +1,5 @@
+import { isStorable, isUuid } from './storable.js';
+
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1_000;
 
@@ -15,15 +17,11 @@ export function encodeCursor(key: CursorKey): string {
 /** What a cursor looks like only the store knows. */
 export class InvalidCursorError extends RangeError {}
 
-/** PostgreSQL's text knows no NUL. */
-function isPart(part: unknown): boolean {
-  return typeof part === 'string' && !part.includes('\u0000');
-}
-
 /** @throws InvalidCursorError when it is not a cursor of `length` parts */
 export function decodeCursor(cursor: string, length: number): CursorKey {
   const key = parse(Buffer.from(cursor, 'base64url').toString());
-  if (Array.isArray(key) && key.length === length && key.every(isPart)) return key;
+  if (Array.isArray(key) && key.length === length && key.every((part) => typeof part === 'string' && isStorable(part)))
+    return key;
   throw new InvalidCursorError(
     `${JSON.stringify(cursor)} is no cursor. Give back nextCursor of the page before, unchanged.`,
   );
@@ -33,7 +31,7 @@ export function decodeCursor(cursor: string, length: number): CursorKey {
 export function decodeExecutionCursor(cursor: string): CursorKey {
   const key = decodeCursor(cursor, 2);
   const [at = '', id = ''] = key;
-  if (isInstant(at) && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)) return key;
+  if (isInstant(at) && isUuid(id)) return key;
   throw new InvalidCursorError(
     `${JSON.stringify(cursor)} is no cursor of executions. Give back nextCursor of the page before.`,
   );

@@ -32,10 +32,9 @@ export function columnsOf(entity: EntityClass<unknown>): readonly EntityColumn[]
 }
 
 /** `"id", "job_id", …`, for an INSERT. */
-export function columnNames(entity: EntityClass<unknown>, alias?: string): string {
-  const prefix = alias ? `${alias}.` : '';
+export function columnNames(entity: EntityClass<unknown>): string {
   return columnsOf(entity)
-    .map(({ name }) => `${prefix}"${name}"`)
+    .map(({ name }) => `"${name}"`)
     .join(', ');
 }
 
@@ -90,6 +89,11 @@ export function decodeBoolean(value: unknown): boolean {
   return value === true || value === 't';
 }
 
+/** A list that travels as the text of its JSON; nothing: there was none. */
+export function decodeList<T>(text: unknown): T[] {
+  return typeof text === 'string' ? (JSON.parse(text) as T[]) : [];
+}
+
 /** The row by column names, for `jsonb_populate_recordset`. Properties that are not given are left out. */
 export function encodeRow<T extends object>(entity: EntityClass<T>, value: Partial<T>): Row {
   const row: Row = {};
@@ -104,6 +108,3 @@ export function encodeRow<T extends object>(entity: EntityClass<T>, value: Parti
 export function encodeValue(value: unknown): unknown {
   return value instanceof Date && Number.isNaN(value.getTime()) ? 'an invalid Date' : value;
 }
-
-/** PostgreSQL's text knows no NUL, so no row has one. */
-export const isStorable = (text: string): boolean => !text.includes('\u0000');

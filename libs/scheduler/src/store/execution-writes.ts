@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 
 import { copyOf } from './copy.js';
-import { decodeRow, isStorable, selectList } from './entity-rows.js';
+import { decodeRow, selectList } from './entity-rows.js';
 import { ExecutionNotFoundError, JobNotFoundError } from './errors.js';
 import { checkOwn, newBackfillRow, newManualRow, newRetryRow, submittedOf } from './execution-row.js';
 import { JobExecutionEntity } from './job-execution.entity.js';
@@ -11,9 +11,8 @@ import { JobEntity } from './job.entity.js';
 import type { Query } from './lease.js';
 import { notify } from './notifications.js';
 import { insertBackfill, readBatch } from './statements/insert-backfill.js';
+import { isStorable, isUuid } from './storable.js';
 import type { Tables } from './tables.js';
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** A manual run must not wait for a pass, nor hold one up; only the removal of its job waits for it. */
 export async function addManualExecution(
@@ -98,7 +97,7 @@ export async function cancelExecution(
   id: string,
   reason: string | null,
 ): Promise<JobExecutionEntity> {
-  if (!UUID.test(id)) throw new ExecutionNotFoundError(id);
+  if (!isUuid(id)) throw new ExecutionNotFoundError(id);
   const { rows } = await query(
     `WITH cancelled AS (
        UPDATE ${tables.execution} e SET
@@ -118,7 +117,7 @@ export async function cancelExecution(
 }
 
 export async function readExecution(query: Query, tables: Tables, id: string): Promise<JobExecutionEntity | null> {
-  if (!UUID.test(id)) return null;
+  if (!isUuid(id)) return null;
   const { rows } = await query(
     `SELECT ${selectList(JobExecutionEntity, 'e')} FROM ${tables.execution} e WHERE e.id = $1`,
     [id],

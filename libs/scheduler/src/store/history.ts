@@ -1,12 +1,13 @@
 import { decodeCursor, decodeExecutionCursor, encodeCursor, pageSize } from './cursor.js';
 import { declaredKey } from './declared-job.js';
-import { decodeRow, isStorable, type Row, selectList } from './entity-rows.js';
+import { decodeRow, type Row, selectList } from './entity-rows.js';
 import { readExecution } from './execution-writes.js';
 import { JobAttemptEntity } from './job-attempt.entity.js';
 import { JobExecutionEntity } from './job-execution.entity.js';
 import type { AttemptRecord, ExecutionFilter, ExecutionWithAttempts, JobFilter, Page } from './job-store.js';
 import { JobEntity } from './job.entity.js';
 import type { Query } from './lease.js';
+import { isStorable } from './storable.js';
 import type { Tables } from './tables.js';
 
 /** Conditions with their parameters, in the order in which they were added. */

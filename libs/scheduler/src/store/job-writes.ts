@@ -1,14 +1,5 @@
 import { inTurns } from '../clock/turns.js';
-import {
-  columnNames,
-  columnsOf,
-  decodeInstant,
-  decodeRow,
-  encodeRow,
-  instant,
-  isStorable,
-  selectList,
-} from './entity-rows.js';
+import { columnNames, columnsOf, decodeInstant, decodeRow, encodeRow, instant, selectList } from './entity-rows.js';
 import { JobConflictError, JobNotFoundError } from './errors.js';
 import { newExecutionRow } from './execution-row.js';
 import { JobExecutionEntity } from './job-execution.entity.js';
@@ -16,6 +7,7 @@ import type { ChangeJob, ConflictRule, JobChange, NewExecution, PlanJobs } from 
 import { JobEntity } from './job.entity.js';
 import type { Query } from './lease.js';
 import { notify, notifyIfSoon } from './notifications.js';
+import { isStorable } from './storable.js';
 import type { Tables } from './tables.js';
 
 export async function databaseNow(query: Query): Promise<Date> {

@@ -1,6 +1,6 @@
 import type { ConnectionKeeper } from './connection-keeper.js';
 import { Outage, unavailable } from './database-errors.js';
-import { decodeRow, selectList, type Row } from './entity-rows.js';
+import { decodeList, decodeRow, selectList, type Row } from './entity-rows.js';
 import { JobExecutionEntity } from './job-execution.entity.js';
 import { MOST_SHOWN, type ActiveExecutions, type LiveNode } from './job-surroundings.js';
 import { JobEntity } from './job.entity.js';
@@ -21,8 +21,8 @@ export async function liveNodes(query: Query, { node }: Tables): Promise<LiveNod
   return rows.map((row) => ({
     incarnation: String(row.incarnation),
     nodeName: String(row.node_name),
-    capabilities: list(row.capabilities),
-    declares: list(row.declares),
+    capabilities: decodeList<string>(row.capabilities),
+    declares: decodeList<string>(row.declares),
   }));
 }
 
@@ -92,8 +92,4 @@ function pageStatement({ job }: Tables): string {
 /** It may be in the middle of a transaction. */
 function giveUp(lease: Lease): void {
   lease.fail(new Outage('Reading the jobs was given up', false));
-}
-
-function list(text: unknown): string[] {
-  return typeof text === 'string' ? (JSON.parse(text) as string[]) : [];
 }

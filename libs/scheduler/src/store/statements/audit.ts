@@ -7,6 +7,7 @@ import {
   type ExecutionFinding,
   type FindingKind,
 } from '../audit-finding.js';
+import { decodeList } from '../entity-rows.js';
 import { ACTIVE_STATUSES, ENDED_STATUSES } from '../job-execution.entity.js';
 import { JOB_STATES } from '../job.entity.js';
 import type { Query } from '../lease.js';
@@ -42,14 +43,14 @@ export async function audit(
   const { rows } = await query(auditStatement(tables), [after ?? '', tzVersion]);
   const { findings, unannounced, outdated, next } = rows[0] ?? {};
   return {
-    findings: list<[FindingKind, string, number, string]>(findings).map(([what, id, epoch, capability]) => ({
+    findings: decodeList<[FindingKind, string, number, string]>(findings).map(([what, id, epoch, capability]) => ({
       what,
       id,
       epoch,
       capability,
     })),
-    unannounced: list<string>(unannounced),
-    outdated: list<string>(outdated),
+    unannounced: decodeList<string>(unannounced),
+    outdated: decodeList<string>(outdated),
     next: typeof next === 'string' ? next : null,
   };
 }
@@ -152,8 +153,4 @@ function distinct(name: string, column: string, table: string, where: string): s
     `SELECT t.${column} FROM ${table} t WHERE ${where}${after} ORDER BY t.${column} LIMIT 1`;
   return `${name}(${column}) AS ((${first('')}) UNION ALL
       SELECT (${first(` AND t.${column} > s.${column}`)}) FROM ${name} s WHERE s.${column} IS NOT NULL)`;
-}
-
-function list<T>(text: unknown): T[] {
-  return typeof text === 'string' ? (JSON.parse(text) as T[]) : [];
 }

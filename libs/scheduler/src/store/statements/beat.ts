@@ -1,4 +1,4 @@
-import { decodeInstant, instant } from '../entity-rows.js';
+import { decodeInstant, decodeList, instant } from '../entity-rows.js';
 import type { Beat } from '../job-store.js';
 import type { Query } from '../lease.js';
 import type { Tables } from '../tables.js';
@@ -28,15 +28,11 @@ export async function beat(
   return {
     now: decodeInstant(row.now),
     alive: Number(row.alive) > 0,
-    mine: list<Beat['mine'][number]>(row.mine),
-    nodes: list<[string, string, boolean]>(row.nodes).map(([id, seen, leaseOver]) => ({
+    mine: decodeList<Beat['mine'][number]>(row.mine),
+    nodes: decodeList<[string, string, boolean]>(row.nodes).map(([id, seen, leaseOver]) => ({
       incarnation: id,
       beat: seen,
       leaseOver,
     })),
   };
-}
-
-function list<T>(text: unknown): T[] {
-  return typeof text === 'string' ? (JSON.parse(text) as T[]) : [];
 }

@@ -1,5 +1,5 @@
 import { decodeMissedUntil, decodePause, missedUntil, pauseAsJson } from '../cluster-pause.js';
-import { decodeInstant, instant } from '../entity-rows.js';
+import { decodeInstant, decodeList, instant } from '../entity-rows.js';
 import type { Peek } from '../job-store.js';
 import type { Query } from '../lease.js';
 import type { Tables } from '../tables.js';
@@ -40,7 +40,7 @@ export async function peek(
   return {
     now: decodeInstant(now),
     nextAt: nextAt === null ? null : decodeInstant(nextAt),
-    stopping: typeof stopping === 'string' ? (JSON.parse(stopping) as Peek['stopping']) : [],
+    stopping: decodeList<Peek['stopping'][number]>(stopping),
     pause: decodePause(pause),
     missedUntil: decodeMissedUntil(until),
   };

@@ -1,4 +1,4 @@
-import { decodeBoolean, decodeInstant, instant } from '../entity-rows.js';
+import { decodeBoolean, decodeInstant, decodeList, instant } from '../entity-rows.js';
 import type { JobSnapshot, PendingExecution } from '../job-store.js';
 import type { Query } from '../lease.js';
 import type { Tables } from '../tables.js';
@@ -65,9 +65,7 @@ export async function readActive(
 }
 
 function decodePending(text: unknown): PendingExecution[] {
-  if (typeof text !== 'string') return [];
-  const rows = JSON.parse(text) as [string, PendingExecution['kind'], unknown, number][];
-  return rows.map(([id, kind, isReoffered, since]) => {
+  return decodeList<[string, PendingExecution['kind'], unknown, number]>(text).map(([id, kind, isReoffered, since]) => {
     return { id, kind, isReoffered: decodeBoolean(isReoffered), urgentSince: decodeInstant(since) };
   });
 }
