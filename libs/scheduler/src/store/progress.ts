@@ -1,8 +1,10 @@
 import type { ConnectionKeeper } from './connection-keeper.js';
 import { isUnwritable } from './database-errors.js';
+import type { ProgressRecord } from './job-execution.entity.js';
 import type { ProgressUpdate } from './job-store.js';
 import type { Query } from './lease.js';
 import { logsJson } from './log-lines.js';
+import { storable } from './storable.js';
 import type { Tables } from './tables.js';
 
 /**
@@ -51,10 +53,16 @@ async function writeProgress(
     [
       updates.map((each) => each.executionId),
       updates.map((each) => each.leaseEpoch),
-      updates.map(({ progress }) => (progress ? JSON.stringify(progress).replaceAll('\\u0000', '') : null)),
+      updates.map(({ progress }) => progressJson(progress)),
       updates.map(({ logs }) => logs?.from ?? null),
       updates.map(({ logs }) => logsJson(logs)),
     ],
   );
   return rows.map(({ id }) => String(id));
+}
+
+function progressJson(progress: ProgressRecord | null): string | null {
+  if (progress === null) return null;
+  const { fraction, message } = progress;
+  return JSON.stringify({ fraction, message: message === null ? null : storable(message) });
 }

@@ -226,6 +226,13 @@ export function outcomePromises(fixture: Fixture): void {
       expect(await executionOf(fixture.store, execution.id)).toMatchObject({ progress });
     });
 
+    it('has a message that may spell \\u0000', async () => {
+      const { execution } = await running(fixture.store);
+      const progress = { fraction: 0.5, message: 'read "\\u0000"' };
+      await fixture.store.saveProgress([{ executionId: execution.id, leaseEpoch: 1, progress, logs: null }]);
+      expect(await executionOf(fixture.store, execution.id)).toMatchObject({ progress });
+    });
+
     it('gives way to the one that comes with the outcome', async () => {
       const { execution } = await running(fixture.store);
       await complete(outcomeOf(execution, { progress: { fraction: 1, message: null } }));
