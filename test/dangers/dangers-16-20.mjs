@@ -202,7 +202,7 @@ export const dangers16to20 = [
       {
         what: 'what waits for its next attempt is not active',
         file: statement('read-active'),
-        edits: [["WHERE e.status = 'running' OR e.lease_epoch > 0)", "WHERE e.status = 'running')"]],
+        edits: [['WHERE ${IS_ACTIVE})', "WHERE e.status = 'running')"]],
         ...contract('pending', 'is what runs and what is offered again; what waits for its first claim is queued'),
       },
     ],

@@ -1,4 +1,5 @@
 import type { JobExecutionEntity } from '../store/job-execution.entity.js';
+import { isActive, isHeld, isQueued } from '../store/waiting.js';
 import { because, canRun, iso, named, type JobFacts } from './job-facts.js';
 import { executorOf } from './job-settings.js';
 import { messageWithCause } from './json.js';
@@ -11,7 +12,7 @@ export function explainExecutions(facts: JobFacts): string[] {
   const { executions, active, queued, backfilled } = facts.active;
   const running = executions.filter(({ status }) => status === 'running');
   const again = executions.filter(({ status, leaseEpoch }) => status === 'pending' && leaseEpoch > 0);
-  const waiting = executions.filter(isWaiting);
+  const waiting = executions.filter(isQueued);
   return [
     ...told(running, running.length, (each) => runningLine(each, facts)),
     ...told(again, active - running.length, (each) => againLine(each, facts)),
@@ -33,10 +34,6 @@ function told(
   return left > 0 ? [...lines, `${runs(left)} more like ${left === 1 ? 'it' : 'these'}.`] : lines;
 }
 
-function isWaiting({ status, leaseEpoch, kind }: JobExecutionEntity): boolean {
-  return status === 'pending' && leaseEpoch === 0 && kind !== 'backfill';
-}
-
 function runningLine(execution: JobExecutionEntity, { here }: JobFacts): string {
   const { id, claimedAt, startedAt, attempt, maxAttempts, cancelRequestedAt } = execution;
   if (here.unwritten.has(id)) return `${runOf(execution)} has ended on this node, and its outcome is not written yet.`;
@@ -55,11 +52,9 @@ function againLine(execution: JobExecutionEntity, facts: JobFacts): string {
   return `${runOf(execution)} failed at attempt ${attempt} of ${maxAttempts}${because(messageWithCause(error))}. The next attempt is ${when}.`;
 }
 
-/** What a schedule made waits while its job stands still; what a person asked for does not. */
 function heldUntil({ kind }: JobExecutionEntity, { job, pause }: JobFacts): string | null {
   if (pause !== null) return 'when the cluster is resumed';
-  const isHeld = kind === 'schedule' && (job.state === 'paused' || job.state === 'quarantined');
-  return isHeld ? 'when the job is resumed' : null;
+  return isHeld(kind, job.state) ? 'when the job is resumed' : null;
 }
 
 function waitingLine(execution: JobExecutionEntity, facts: JobFacts): string {
@@ -77,7 +72,7 @@ function waitingLine(execution: JobExecutionEntity, facts: JobFacts): string {
 }
 
 function holdersOf({ active: { executions } }: JobFacts): string {
-  const holding = executions.filter(({ status, leaseEpoch }) => status === 'running' || leaseEpoch > 0);
+  const holding = executions.filter(isActive);
   const [first] = holding;
   if (first === undefined) return '';
   const since = first.claimedAt ?? first.startedAt;

@@ -13,6 +13,7 @@ import type {
 import type { ExecutionRow, JobRow, MemoryData } from './memory-data.js';
 import { cancelPending } from './memory-outcomes.js';
 import { urgentSince } from './urgency.js';
+import { isActive, isBackfilled, isHeld, isQueued } from './waiting.js';
 
 interface PeekRequest {
   capabilities: readonly string[];
@@ -87,10 +88,10 @@ function activeOf(data: MemoryData, job: JobRow, limit: number, now: Date): Omit
   const rows = data.active(job.uid);
   const pending = rows.filter((row) => isAvailable(data, row, now)).sort(byUrgency);
   return {
-    active: rows.filter((row) => row.status === 'running' || row.leaseEpoch > 0).length,
+    active: rows.filter(isActive).length,
     stopping: rows.filter((row) => row.status === 'running' && row.cancelRequestedAt !== null).length,
-    queued: rows.filter((row) => row.leaseEpoch === 0 && row.kind !== 'backfill').length,
-    queuedFires: rows.filter((row) => row.leaseEpoch === 0 && row.kind === 'schedule').length,
+    queued: rows.filter(isQueued).length,
+    queuedFires: rows.filter(isQueuedFire).length,
     pending: pending.slice(0, limit).map((row) => ({
       id: row.id,
       kind: row.kind,
@@ -104,11 +105,14 @@ function isDue(job: JobRow, now: Date): boolean {
   return job.state === 'active' && job.wakeAt !== null && job.wakeAt <= now;
 }
 
-/** What a schedule made waits while its job is paused or quarantined; what a person asked for does not. */
+function isQueuedFire(row: ExecutionRow): boolean {
+  return isQueued(row) && row.kind === 'schedule';
+}
+
+/** Nothing of a job that is gone runs. */
 function isOffered(data: MemoryData, row: ExecutionRow): boolean {
   const job = data.jobByUid(row.jobUid);
-  if (row.status !== 'pending' || !job) return false;
-  return row.kind !== 'schedule' || job.state === 'active' || job.state === 'finished';
+  return row.status === 'pending' && job !== undefined && !isHeld(row.kind, job.state);
 }
 
 function isAvailable(data: MemoryData, row: ExecutionRow, now: Date): boolean {
@@ -120,7 +124,7 @@ function wakeSince({ wakeAt, priority }: JobRow): Date {
 }
 
 function sinceOf(row: ExecutionRow): Date {
-  return isBackfill(row) ? row.scheduledAt : urgentSince(row.availableAt, row.priority);
+  return isBackfilled(row) ? row.scheduledAt : urgentSince(row.availableAt, row.priority);
 }
 
 function byUrgency(a: ExecutionRow, b: ExecutionRow): number {
@@ -133,19 +137,14 @@ function byUrgency(a: ExecutionRow, b: ExecutionRow): number {
 }
 
 function lastIfBackfill(a: ExecutionRow, b: ExecutionRow): number {
-  return Number(isBackfill(a)) - Number(isBackfill(b));
-}
-
-/** Nobody has claimed it. */
-function isBackfill({ kind, leaseEpoch }: ExecutionRow): boolean {
-  return kind === 'backfill' && leaseEpoch === 0;
+  return Number(isBackfilled(a)) - Number(isBackfilled(b));
 }
 
 /** Returns what was cancelled, and what was asked to stop. */
 function makeRoom(data: MemoryData, { uid, active, reason }: JobCancel, now: Date): ExecutionRow[] {
   const rows = data.active(uid);
-  const waiting = rows.filter((row) => row.leaseEpoch === 0 && row.kind === 'schedule');
-  const oldest = rows.filter((row) => row.leaseEpoch > 0 && row.cancelRequestedAt === null).sort(byAge);
+  const waiting = rows.filter(isQueuedFire);
+  const oldest = rows.filter((row) => isActive(row) && row.cancelRequestedAt === null).sort(byAge);
   return [...waiting, ...oldest.slice(0, active)].map((row) =>
     row.status === 'pending'
       ? cancelPending(data, row, reason, now)

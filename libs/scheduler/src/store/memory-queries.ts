@@ -11,6 +11,7 @@ import type {
 import { MOST_SHOWN } from './job-surroundings.js';
 import type { ExecutionRow, JobRow, MemoryData } from './memory-data.js';
 import { isLeaseOver } from './memory-nodes.js';
+import { isActive, isBackfilled, isQueued } from './waiting.js';
 
 /** In the order of their ids. */
 export function queryJobs(data: MemoryData, filter: JobFilter): Page<JobRow> {
@@ -46,18 +47,17 @@ export function withAttempts(data: MemoryData, execution: ExecutionRow): Executi
 
 /** In the order in which passes take them; what a backfill submitted comes last. */
 export function activeExecutions(data: MemoryData, uid: string, now: Date): ActiveExecutions {
-  const rank = ({ status, leaseEpoch, kind }: ExecutionRow): number =>
-    status === 'running' ? 0 : leaseEpoch > 0 ? 1 : kind === 'backfill' ? 3 : 2;
+  const rank = (row: ExecutionRow): number =>
+    row.status === 'running' ? 0 : isActive(row) ? 1 : isBackfilled(row) ? 3 : 2;
   const byTime = (a: ExecutionRow, b: ExecutionRow): number =>
     a.availableAt.getTime() - b.availableAt.getTime() || a.scheduledAt.getTime() - b.scheduledAt.getTime();
   const all = data.active(uid).sort((a, b) => rank(a) - rank(b) || byTime(a, b) || (a.id < b.id ? -1 : 1));
-  const count = (is: (rank: number) => boolean): number => all.filter((row) => is(rank(row))).length;
   return {
     now,
     executions: all.slice(0, MOST_SHOWN),
-    active: count((each) => each < 2),
-    queued: count((each) => each === 2),
-    backfilled: count((each) => each === 3),
+    active: all.filter(isActive).length,
+    queued: all.filter(isQueued).length,
+    backfilled: all.filter(isBackfilled).length,
   };
 }
 

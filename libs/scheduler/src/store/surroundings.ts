@@ -6,6 +6,7 @@ import { MOST_SHOWN, type ActiveExecutions, type LiveNode } from './job-surround
 import { JobEntity } from './job.entity.js';
 import { databaseNow } from './job-writes.js';
 import type { Lease, Query } from './lease.js';
+import { IS_ACTIVE, IS_QUEUED } from './statements/offered.js';
 import type { Tables } from './tables.js';
 
 const MOST_NODES = 1_000;
@@ -31,8 +32,8 @@ export async function activeExecutions(query: Query, { execution }: Tables, uid:
   const now = await databaseNow(query);
   const { rows } = await query(
     `SELECT ${selectList(JobExecutionEntity, 'e')},
-       count(*) FILTER (WHERE e.status = 'running' OR e.lease_epoch > 0) OVER () AS vigil_active,
-       count(*) FILTER (WHERE e.status = 'pending' AND e.lease_epoch = 0 AND e.kind <> 'backfill') OVER () AS vigil_queued,
+       count(*) FILTER (WHERE ${IS_ACTIVE}) OVER () AS vigil_active,
+       count(*) FILTER (WHERE ${IS_QUEUED}) OVER () AS vigil_queued,
        count(*) OVER () AS vigil_all
      FROM ${execution} e WHERE e.job_uid = $1 AND e.status IN ('pending', 'running')
      ORDER BY e.status = 'running' DESC, e.lease_epoch > 0 DESC, e.kind = 'backfill', e.available_at, e.scheduled_at, e.id

@@ -1,5 +1,10 @@
 import type { Tables } from '../tables.js';
 
+/** What the rules mean: `waiting`. Of a pending or running execution `e`: whether it has a place under `maxInstances`. */
+export const IS_ACTIVE = `(e.status = 'running' OR e.lease_epoch > 0)`;
+/** And whether it waits for its first claim. */
+export const IS_QUEUED = `(e.status = 'pending' AND e.lease_epoch = 0 AND e.kind <> 'backfill')`;
+
 /**
  * Whether a pending execution `e` of the job `o` may be claimed at all: what a schedule made waits while its job is paused
  * or quarantined, what a person asked for does not.

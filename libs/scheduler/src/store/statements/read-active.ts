@@ -3,7 +3,7 @@ import type { JobSnapshot, PendingExecution } from '../job-store.js';
 import type { Query } from '../lease.js';
 import type { Tables } from '../tables.js';
 import { urgentSinceSql } from '../urgency.js';
-import { firstOfBackfill, IS_OFFERED, IS_WAITING } from './offered.js';
+import { firstOfBackfill, IS_ACTIVE, IS_OFFERED, IS_QUEUED, IS_WAITING } from './offered.js';
 
 export type ActiveOfJob = Omit<JobSnapshot, 'job' | 'isDue'>;
 export interface Active {
@@ -32,10 +32,10 @@ export async function readActive(
     `SELECT o.uid, a.active, a.stopping, a.queued, a.queued_fires, a.pending::text AS pending,
        b.pending::text AS backfill, c.uncounted
      FROM ${tables.job} o CROSS JOIN LATERAL (
-       SELECT count(*) FILTER (WHERE e.status = 'running' OR e.lease_epoch > 0) AS active,
+       SELECT count(*) FILTER (WHERE ${IS_ACTIVE}) AS active,
          count(*) FILTER (WHERE e.status = 'running' AND e.cancel_requested_at IS NOT NULL) AS stopping,
-         count(*) FILTER (WHERE e.lease_epoch = 0 AND e.kind <> 'backfill') AS queued,
-         count(*) FILTER (WHERE e.lease_epoch = 0 AND e.kind = 'schedule') AS queued_fires,
+         count(*) FILTER (WHERE ${IS_QUEUED}) AS queued,
+         count(*) FILTER (WHERE ${IS_QUEUED} AND e.kind = 'schedule') AS queued_fires,
          to_json((array_agg(json_build_array(e.id, e.kind, e.lease_epoch > 0, ${SINCE})
            ORDER BY e.lease_epoch > 0 DESC, ${urgentSinceSql('e.available_at', 'e.priority')}, e.scheduled_at)
            FILTER (WHERE e.status = 'pending' AND ${IS_WAITING} AND e.available_at <= now() AND ${IS_OFFERED}))[1:$2])
