@@ -61,28 +61,28 @@ export const dangers01to05 = [
       {
         what: 'no lock_timeout',
         file: store('connection-keeper'),
-        edits: [['SET LOCAL lock_timeout = ${lockMs};', '']],
+        edits: [['${lockTimeout(deadlineMs)};', '']],
         ...spec('store/typeorm-dangers', 'waits for no lock longer than the call'),
       },
       {
         what: 'no statement_timeout',
-        file: store('connection-keeper'),
-        edits: [['SET LOCAL statement_timeout = ${deadline};', '']],
+        file: store('server-timeouts'),
+        edits: [['SET LOCAL statement_timeout = ${most}; ', '']],
         ...spec('store/typeorm-dangers', 'runs no statement longer than the call'),
       },
       {
         what: 'no idle_in_transaction_session_timeout',
-        file: store('connection-keeper'),
-        edits: [['SET LOCAL idle_in_transaction_session_timeout = ${deadline};', '']],
+        file: store('server-timeouts'),
+        edits: [['; SET LOCAL idle_in_transaction_session_timeout = ${most}', '']],
         ...spec('store/typeorm-outage', 'does not keep the job locked on the server'),
       },
       {
         what: 'a call has no deadline',
-        file: store('connection-keeper'),
+        file: store('lease'),
         edits: [
           [
-            'return await withDeadline(this.clock, deadlineMs, taken.guard(working), late);',
-            'void late;\nreturn await taken.guard(working);',
+            'return await withDeadline(clock, deadlineMs, this.guard(work), late);',
+            'void late;\nreturn await this.guard(work);',
           ],
         ],
         ...spec('store/typeorm-outage', 'rejects every kind of call within the call timeout'),

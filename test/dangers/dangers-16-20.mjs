@@ -58,7 +58,7 @@ export const dangers16to20 = [
       },
       {
         what: 'the server waits without end for a handler that stands still',
-        file: store('typeorm-handler-transactions'),
+        file: store('server-timeouts'),
         edits: [['; SET LOCAL idle_in_transaction_session_timeout = ${most}', '']],
         ...spec('module/transactional', 'a handler that stands still loses its locks when its time is over'),
       },

@@ -1,10 +1,11 @@
-import { type Clock, withDeadline } from '../clock/clock.js';
+import type { Clock } from '../clock/clock.js';
 import { connectionOf, type ConnectionSource, OwnSource, SharedSource } from './connection-source.js';
 import { openingError, Outage, Replacement, unavailable } from './database-errors.js';
 import { decodeBoolean, decodeInstant, instant } from './entity-rows.js';
 import { JobStoreUnavailableError, type WriteOutcome } from './errors.js';
 import { isError } from './is-error.js';
 import type { Lease, Query } from './lease.js';
+import { lockTimeout, serverTimeouts } from './server-timeouts.js';
 import type { TypeOrmJobStoreOptions } from './store-options.js';
 
 export interface RunOptions {
@@ -30,7 +31,6 @@ interface TransactionOptions {
   share?: string;
 }
 
-const LONGEST_LOCK_WAIT_MS = 2_000;
 const RECONNECTING = new Replacement();
 const CLOSED = new Outage('The store is closed', false);
 
@@ -122,12 +122,7 @@ export class ConnectionKeeper {
 
   /** Work on a connection that is held. Rejects with an `Outage`, and then the connection is gone. */
   async bounded<T>(lease: Lease, work: () => Promise<T>): Promise<T> {
-    const late = (): Outage => {
-      const outage = new Outage(`No answer within ${this.callTimeoutMs} ms`, false);
-      lease.fail(outage);
-      return outage;
-    };
-    return await withDeadline(this.clock, this.callTimeoutMs, lease.guard(work()), late);
+    return await lease.bounded(work(), this.callTimeoutMs, this.clock);
   }
 
   /** `work` on a data source that has this schema's entities and migrations. */
@@ -165,13 +160,8 @@ export class ConnectionKeeper {
     try {
       lease = source.lease();
       const taken = lease;
-      const late = (): Outage => {
-        const outage = new Outage(`No answer within ${deadlineMs} ms`, false);
-        taken.fail(outage);
-        return outage;
-      };
       const working = taken.connect().then(() => work(taken));
-      return await withDeadline(this.clock, deadlineMs, taken.guard(working), late);
+      return await taken.bounded(working, deadlineMs, this.clock);
     } catch (error) {
       if (!(error instanceof Outage)) {
         // The server's own no, or an error of the work: the connection itself is sound, and idle.
@@ -261,12 +251,9 @@ async function inTransaction<T>(
  * timeouts end on the server what this process no longer answers for: it would keep rows locked for hours.
  */
 function beginStatement({ deadlineMs, share }: { deadlineMs: number; share: string | undefined }): string {
-  const lockMs = Math.max(1, Math.round(Math.min(LONGEST_LOCK_WAIT_MS, deadlineMs * 0.8)));
-  const deadline = Math.max(1, Math.round(deadlineMs));
   const shared = share === undefined ? '' : `, pg_try_advisory_xact_lock_shared(${share}) AS is_shared`;
   return `BEGIN ISOLATION LEVEL READ COMMITTED;
-SET LOCAL lock_timeout = ${lockMs};
-SET LOCAL statement_timeout = ${deadline};
-SET LOCAL idle_in_transaction_session_timeout = ${deadline};
+${lockTimeout(deadlineMs)};
+${serverTimeouts(deadlineMs)};
 SELECT ${instant("date_trunc('milliseconds', now())")} AS now${shared}`;
 }

@@ -1,5 +1,6 @@
 import type { DataSource, QueryRunner } from 'typeorm';
 
+import { type Clock, withDeadline } from '../clock/clock.js';
 import { connectError, Outage, queryError } from './database-errors.js';
 import type { Row } from './entity-rows.js';
 
@@ -88,6 +89,16 @@ export class Lease {
     } finally {
       this.#rejecters.delete(reject);
     }
+  }
+
+  /** `work`, if it is over within that time. Else the connection is destroyed, and the `Outage` says so. */
+  async bounded<T>(work: Promise<T>, deadlineMs: number, clock: Clock): Promise<T> {
+    const late = (): Outage => {
+      const outage = new Outage(`No answer within ${deadlineMs} ms`, false);
+      this.fail(outage);
+      return outage;
+    };
+    return await withDeadline(clock, deadlineMs, this.guard(work), late);
   }
 
   onNotification(listener: (channel: string, payload: string) => void): void {

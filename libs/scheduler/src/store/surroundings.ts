@@ -6,6 +6,7 @@ import { MOST_SHOWN, type ActiveExecutions, type LiveNode } from './job-surround
 import { JobEntity } from './job.entity.js';
 import { databaseNow } from './job-writes.js';
 import type { Lease, Query } from './lease.js';
+import { serverTimeouts } from './server-timeouts.js';
 import { IS_ACTIVE, IS_QUEUED } from './statements/offered.js';
 import type { Tables } from './tables.js';
 
@@ -62,7 +63,7 @@ export async function runTimeJobs(
   const ask = async (sql: string, parameters?: unknown[]): Promise<Row[]> =>
     (await keeper.bounded(lease, () => lease.query(sql, parameters))).rows;
   try {
-    await ask(snapshotStatement(keeper.callTimeoutMs));
+    await ask(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${serverTimeouts(keeper.callTimeoutMs)}`);
     for (let after = '', isLast = false; !isLast;) {
       const rows = await ask(pageStatement(tables), [after]);
       const jobs = rows.map((row) => decodeRow(JobEntity, row));
@@ -76,13 +77,6 @@ export async function runTimeJobs(
     giveUp(lease);
     throw error instanceof Outage ? unavailable(error, keeper.place, 'not-written') : error;
   }
-}
-
-function snapshotStatement(callTimeoutMs: number): string {
-  const deadline = Math.max(1, Math.round(callTimeoutMs));
-  return `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-SET LOCAL statement_timeout = ${deadline};
-SET LOCAL idle_in_transaction_session_timeout = ${deadline}`;
 }
 
 function pageStatement({ job }: Tables): string {

@@ -9,8 +9,8 @@ import { handlerManager } from './handler-manager.js';
 import type { HandlerTransaction, HandlerTransactionOptions, HandlerTransactions } from './handler-transactions.js';
 import type { JobStore, OutcomeRecord, OutcomeVerdict, TransactionHandle } from './job-store.js';
 import type { Lease } from './lease.js';
+import { lockTimeout, serverTimeouts } from './server-timeouts.js';
 
-const LONGEST_LOCK_WAIT_MS = 2_000;
 const ABORTED = '25P02';
 /** Set for the transaction only: whoever ends it takes it away. */
 const MARK = 'vigil.run';
@@ -111,7 +111,7 @@ class OpenTransaction implements HandlerTransaction {
     this.#mark = `${executionId}/${leaseEpoch}`;
     await this.#bounded(async () => {
       await runner.startTransaction('READ COMMITTED');
-      await this.lease.query(`${timeouts(timeoutMs)}; SET LOCAL ${MARK} = '${this.#mark}'`);
+      await this.lease.query(`${serverTimeouts(timeoutMs)}; SET LOCAL ${MARK} = '${this.#mark}'`);
       await this.#checkPlace();
     });
     this.#own = handlerManager(this.dataSource, runner);
@@ -171,14 +171,11 @@ class OpenTransaction implements HandlerTransaction {
   /** From here on it holds the execution's row, so a process that falls silent may do so only briefly. */
   async #tighten(): Promise<void> {
     const { callTimeoutMs } = this.parts;
-    const lockMs = Math.max(1, Math.round(Math.min(LONGEST_LOCK_WAIT_MS, callTimeoutMs * 0.8)));
-    const { rows } = await this.lease
-      .query(
-        `${timeouts(callTimeoutMs)}; SET LOCAL lock_timeout = ${lockMs}; SELECT current_setting('${MARK}', true) AS run`,
-      )
-      .catch((error: unknown) => {
-        throw sqlStateOf(error) === ABORTED ? swallowed(error) : error;
-      });
+    const tighter = `${serverTimeouts(callTimeoutMs)}; ${lockTimeout(callTimeoutMs)}`;
+    const asked = this.lease.query(`${tighter}; SELECT current_setting('${MARK}', true) AS run`);
+    const { rows } = await asked.catch((error: unknown) => {
+      throw sqlStateOf(error) === ABORTED ? swallowed(error) : error;
+    });
     if (rows[0]?.run === this.#mark) return;
     throw new HandlerTransactionError(
       'The handler ended its transaction by hand, with COMMIT or ROLLBACK, so that its end could not be written in it. What it ' +
@@ -209,18 +206,8 @@ class OpenTransaction implements HandlerTransaction {
 
   async #bounded<T>(work: () => Promise<T>): Promise<T> {
     const { clock, callTimeoutMs } = this.parts;
-    const late = (): Outage => {
-      const outage = new Outage(`No answer within ${callTimeoutMs} ms`, false);
-      this.lease.fail(outage);
-      return outage;
-    };
-    return await withDeadline(clock, callTimeoutMs, this.lease.guard(work()), late);
+    return await this.lease.bounded(work(), callTimeoutMs, clock);
   }
-}
-
-function timeouts(ms: number): string {
-  const most = Math.max(1, Math.ceil(ms));
-  return `SET LOCAL statement_timeout = ${most}; SET LOCAL idle_in_transaction_session_timeout = ${most}`;
 }
 
 function swallowed(cause: unknown): Error {
