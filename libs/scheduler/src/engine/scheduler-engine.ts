@@ -11,6 +11,7 @@ import { asError } from './json.js';
 import { NodeSession } from './node-session.js';
 import { OutcomeWriter } from './outcome-writer.js';
 import { Pauses } from './pauses.js';
+import { Pulse } from './pulse.js';
 import { SchedulerLoop } from './scheduler-loop.js';
 import { BACKGROUND, StateMachine } from './scheduler-state.js';
 import { Auditor } from './services/auditor.js';
@@ -22,8 +23,6 @@ import { NotificationListener } from './services/notification-listener.js';
 import { Supervisor } from './supervisor.js';
 
 const PEEK_EVERY_MS = 60_000;
-/** A loop that has not looked when it should have so often is not alive. */
-const MISSED_LOOKS = 3;
 /** How long the last writes of a shutdown may take after its time is over. */
 const LAST_WRITES_MS = 500;
 const GOODBYE_MS = 200;
@@ -37,6 +36,7 @@ export class SchedulerEngine {
   readonly #alarm: Alarm;
   readonly writer: OutcomeWriter;
   readonly #dispatcher: Dispatcher;
+  readonly #pulse: Pulse;
   readonly #loop: SchedulerLoop;
   readonly #keeper: DefinitionKeeper;
   readonly #listener: NotificationListener;
@@ -52,9 +52,6 @@ export class SchedulerEngine {
   #starting: Promise<void> | null = null;
   #stopping: Promise<void> | null = null;
   #reconnecting: Promise<void> | null = null;
-  #lastPassAt: Date | null = null;
-  #lastTurnMs = 0;
-  #latenessMs: number | null = null;
   #reconnects = 0;
 
   constructor(
@@ -62,11 +59,12 @@ export class SchedulerEngine {
     private readonly parts: EngineParts,
   ) {
     const { store, registry, clock, random } = parts;
-    const { concurrency, leaseMs, aroundJob, loggerFor, nodeName, version } = options;
+    const { concurrency, leaseMs, aroundJob, loggerFor, nodeName, version, peekEveryMs = PEEK_EVERY_MS } = options;
     this.events = parts.events ?? new EngineEvents(listenerFailureTo(options.logger));
     this.pauses = new Pauses((by) => this.#machine.pauseChanged(by));
     this.#machine = new StateMachine(clock, this.events, this.pauses);
     this.#alarm = new Alarm(clock);
+    this.#pulse = new Pulse(clock, peekEveryMs);
     const lost = (): void => this.#dispatcher.abortAll('lease-lost');
     const capabilities = options.runJobs ? registry.capabilities(Object.keys(concurrency)) : [];
     const identity = { schedulerName: options.name, nodeName, leaseMs, version, capabilities };
@@ -84,11 +82,11 @@ export class SchedulerEngine {
       dispatcher: this.#dispatcher,
       pauses: this.pauses,
       alarm: this.#alarm,
-      peekEveryMs: this.#peekEveryMs,
+      peekEveryMs,
       renewStaleLease: async () => this.#renewer?.renewIfStale(),
       canHear: () => this.#listener.canHear,
       onDecided: (...decided) => tellDecided(this.events, ...decided),
-      onPass: (latenessMs) => this.#passed(latenessMs),
+      onPass: (latenessMs) => this.#pulse.passed(latenessMs),
     });
     this.#reaper = new NodeReaper({ store, clock, leaseMs, onRescued: (rescued) => this.#rescued(rescued) });
     this.#supervisor = new Supervisor(clock, random, {
@@ -97,10 +95,6 @@ export class SchedulerEngine {
       failed: (failure) => this.#failed(failure),
       succeeded: (service) => this.#succeeded(service),
     });
-  }
-
-  get #peekEveryMs(): number {
-    return this.options.peekEveryMs ?? PEEK_EVERY_MS;
   }
 
   get state(): SchedulerState {
@@ -112,10 +106,9 @@ export class SchedulerEngine {
     const isUp = state !== 'stopped' && state !== 'draining';
     return {
       state,
-      alive: isUp && this.parts.clock.monotonicMs() - this.#lastTurnMs < MISSED_LOOKS * this.#peekEveryMs,
+      alive: isUp && this.#pulse.isAlive,
       ready: this.#machine.isReady,
-      lastPassAt: this.#lastPassAt,
-      latenessMs: this.#latenessMs,
+      ...this.#pulse.lastPass,
       reconnects: this.#reconnects,
       reason,
     };
@@ -165,7 +158,7 @@ export class SchedulerEngine {
     const claiming = (this.#claiming = new AbortController());
     this.#keeping = new AbortController();
     this.#dispatcher.open();
-    this.#lastTurnMs = this.parts.clock.monotonicMs();
+    this.#pulse.turned();
     const opened = this.session.ready().then(() => this.parts.transactions?.check());
     const error = await opened.catch(asError);
     // shut down meanwhile: nothing is to be started, and nobody is interested in what failed
@@ -281,7 +274,7 @@ export class SchedulerEngine {
   }
 
   #failed(failure: { service: string; error: Error; attempt: number; retryInMs: number }): void {
-    if (failure.service === this.#loop.name) this.#lastTurnMs = this.parts.clock.monotonicMs();
+    if (failure.service === this.#loop.name) this.#pulse.turned();
     // what made it necessary was told
     if (failure.error instanceof ConnectionsReplacedError) return;
     this.#machine.failed(failure.service, failure.error, failure.attempt);
@@ -289,13 +282,8 @@ export class SchedulerEngine {
   }
 
   #succeeded(service: string): void {
-    if (service === this.#loop.name) this.#lastTurnMs = this.parts.clock.monotonicMs();
+    if (service === this.#loop.name) this.#pulse.turned();
     this.#machine.succeeded(service);
-  }
-
-  #passed(latenessMs: number | null): void {
-    this.#lastPassAt = this.parts.clock.now();
-    if (latenessMs !== null) this.#latenessMs = latenessMs;
   }
 
   #rescued(rescued: readonly Rescued[]): void {
