@@ -41,3 +41,17 @@ export interface ExecutionWithAttempts {
   execution: JobExecutionEntity;
   attempts: AttemptRecord[];
 }
+/** What is active of a job. */
+export interface ActiveExecutions {
+  now: Date;
+  /** The first of them, at most 100: what runs, what was claimed before, what waits, and last what a backfill submitted. */
+  executions: JobExecutionEntity[];
+  /** Running, or waiting after a first claim. */
+  active: number;
+  /** Waiting for a first claim; not what a backfill submitted. */
+  queued: number;
+  /** Submitted by a backfill, and never claimed. */
+  backfilled: number;
+}
+/** How many executions `ActiveExecutions` shows. */
+export const MOST_SHOWN = 100;

@@ -9,19 +9,20 @@ import type {
   PassSnapshot,
   Peek,
 } from './decisions.js';
-import type { JobExecutionEntity, ErrorRecord, ExecutionStatus, ProgressRecord } from './job-execution.entity.js';
-import type { ExecutionFilter, ExecutionWithAttempts, JobFilter, Page } from './job-queries.js';
-import type { ActiveExecutions, LiveNode } from './job-surroundings.js';
+import type { JobExecutionEntity } from './job-execution.entity.js';
+import type { ActiveExecutions, ExecutionFilter, ExecutionWithAttempts, JobFilter, Page } from './job-queries.js';
 import type { JobEntity } from './job.entity.js';
-import type { LogLines } from './log-lines.js';
+import type { Beat, LiveNode, NodeRegistration, Rescued } from './node.js';
+import type { OutcomeRecord, OutcomeVerdict, ProgressUpdate } from './outcome.js';
 
 export type { AuditReport, Finding, FindingKind, Repaired } from './audit-finding.js';
 
 export type * from './declared-job.js';
 export type * from './decisions.js';
 export type * from './job-queries.js';
-export type { ActiveExecutions, LiveNode } from './job-surroundings.js';
 export type { LogLines } from './log-lines.js';
+export type * from './node.js';
+export type * from './outcome.js';
 
 /** What a caller's transaction must be able to do; TypeORM's `EntityManager` fits. */
 export interface TransactionHandle {
@@ -31,90 +32,6 @@ export interface StoreCall {
   /** Write inside this transaction. Refused outside a transaction and on another database. */
   manager?: TransactionHandle | undefined;
 }
-
-// ───────────────────────────── outcomes
-
-/** How an execution (or one attempt of it) ended, as its owner tells the store. */
-export interface OutcomeRecord {
-  executionId: string;
-  leaseEpoch: number;
-  /** `pending`: it is offered again after `delayMs`. */
-  status: Extract<ExecutionStatus, 'pending' | 'succeeded' | 'failed' | 'timed-out' | 'cancelled' | 'abandoned'>;
-  delayMs: number;
-  /** false: the attempt is given back (release at shutdown). */
-  spendsAttempt: boolean;
-  reason: string | null;
-  error: ErrorRecord | null;
-  /** JSON text, already bounded. */
-  result: string | null;
-  progress: ProgressRecord | null;
-  /** What was logged and may not be written yet; null: nothing. */
-  logs: LogLines | null;
-  durationMs: number;
-}
-/** What an execution says of itself while it runs. */
-export interface ProgressUpdate {
-  executionId: string;
-  leaseEpoch: number;
-  /** null: as it was. */
-  progress: ProgressRecord | null;
-  /** null: nothing is new. */
-  logs: LogLines | null;
-}
-export type OutcomeVerdict =
-  /** `status`: what it is now. A retry of what was asked to stop, or of a job that is gone, was written as `cancelled`. */
-  | {
-      kind: 'written';
-      status: OutcomeRecord['status'];
-      /** Of what is cancelled: what the row says why. */
-      reason?: string | null;
-      /** Its job, when this was one failure in a row too many: see `pause_after_failures`. */
-      paused?: JobEntity;
-    }
-  /** The execution was taken over, cancelled past its grace, or removed: this outcome does not count. */
-  | { kind: 'fenced' }
-  /** Somebody else holds the row at this moment: tell it again later. */
-  | { kind: 'busy' };
-
-// ───────────────────────────── nodes
-
-export interface NodeRegistration {
-  incarnation: string;
-  nodeName: string;
-  host: string;
-  pid: number;
-  version: string;
-  tzVersion: string | null;
-  leaseMs: number;
-  capabilities: readonly string[];
-  /** job id → hash. */
-  definitions: Readonly<Record<string, string>>;
-}
-export interface Beat {
-  now: Date;
-  /** false: this incarnation was judged dead, or its row is gone. */
-  alive: boolean;
-  /** What the database says this incarnation runs. */
-  mine: {
-    executionId: string;
-    leaseEpoch: number;
-    cancelRequested: boolean;
-    /** Why; null: nobody said, or it is not to stop. */
-    cancelReason: string | null;
-  }[];
-  nodes: { incarnation: string; beat: string; leaseOver: boolean }[];
-}
-export interface Rescued {
-  executionId: string;
-  jobId: string;
-  /** The name of the node that is dead. */
-  node: string | null;
-  status: Extract<ExecutionStatus, 'pending' | 'abandoned' | 'cancelled'>;
-  /** Why it is abandoned. */
-  reason: string | null;
-}
-
-// ───────────────────────────── jobs
 
 /**
  * What to make of a row that is locked; null: nothing. `definition`: of a declared job, what its version in force says;

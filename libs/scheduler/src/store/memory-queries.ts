@@ -8,7 +8,7 @@ import type {
   LiveNode,
   Page,
 } from './job-store.js';
-import { MOST_SHOWN } from './job-surroundings.js';
+import { MOST_SHOWN } from './job-queries.js';
 import type { ExecutionRow, JobRow, MemoryData } from './memory-data.js';
 import { isLeaseOver } from './memory-nodes.js';
 import { isActive, isBackfilled, isQueued } from './waiting.js';

@@ -1,9 +1,12 @@
 import type { ConnectionKeeper } from './connection-keeper.js';
-import type { NodeRegistration, Rescued } from './job-store.js';
+import { decodeList } from './entity-rows.js';
+import type { LiveNode, NodeRegistration, Rescued } from './job-store.js';
 import type { Query } from './lease.js';
 import { notify } from './notifications.js';
 import { lockDeadNode, removeNode, takeOver } from './statements/rescue.js';
 import type { Tables } from './tables.js';
+
+const MOST_NODES = 1_000;
 
 export async function registerNode(query: Query, { node }: Tables, given: NodeRegistration): Promise<void> {
   await query(
@@ -54,4 +57,18 @@ export async function rescue(
     if (rescued.some(({ status }) => status === 'pending')) await notify(query, tables);
     return rescued;
   });
+}
+
+export async function liveNodes(query: Query, { node }: Tables): Promise<LiveNode[]> {
+  const { rows } = await query(
+    `SELECT n.incarnation, n.node_name, to_json(n.capabilities)::text AS capabilities,
+       to_json(ARRAY(SELECT jsonb_object_keys(n.definitions)))::text AS declares
+     FROM ${node} n WHERE n.lease_until > now() ORDER BY n.node_name, n.incarnation LIMIT ${MOST_NODES}`,
+  );
+  return rows.map((row) => ({
+    incarnation: String(row.incarnation),
+    nodeName: String(row.node_name),
+    capabilities: decodeList<string>(row.capabilities),
+    declares: decodeList<string>(row.declares),
+  }));
 }

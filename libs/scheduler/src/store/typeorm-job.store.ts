@@ -38,12 +38,13 @@ import { bare, OutcomeWrites } from './outcomes.js';
 import { Pass } from './pass.js';
 import { saveProgress } from './progress.js';
 import { prune } from './retention.js';
+import { runTimeJobs } from './run-time-jobs.js';
 import { checkAndMigrate } from './schema-guard.js';
 import { audit } from './statements/audit.js';
 import { beat } from './statements/beat.js';
 import { lockJobs } from './statements/lock-jobs.js';
 import { peek } from './statements/peek.js';
-import * as surroundings from './surroundings.js';
+import { readActiveExecutions } from './statements/read-active-executions.js';
 import { checkSchemaName, type TypeOrmJobStoreOptions } from './store-options.js';
 import { type Tables, tablesOf } from './tables.js';
 
@@ -208,15 +209,15 @@ export class TypeOrmJobStore implements JobStore {
   }
 
   async runTimeJobs(onPage: Parameters<JobStore['runTimeJobs']>[0]) {
-    await surroundings.runTimeJobs(this.#keeper, this.#tables, onPage);
+    await runTimeJobs(this.#keeper, this.#tables, onPage);
   }
 
   async activeExecutions(jobUid: string) {
-    return await this.#read((query) => surroundings.activeExecutions(query, this.#tables, jobUid));
+    return await this.#read((query) => readActiveExecutions(query, this.#tables, jobUid));
   }
 
   async liveNodes() {
-    return await this.#read((query) => surroundings.liveNodes(query, this.#tables));
+    return await this.#read((query) => nodes.liveNodes(query, this.#tables));
   }
 
   async prune(retention: { succeededMs: number; otherMs: number }) {
