@@ -1,5 +1,6 @@
 import type { ExecutionFinding, Finding, Repaired } from './audit-finding.js';
 import type { ConnectionKeeper } from './connection-keeper.js';
+import { EXPIRED, JOB_GONE } from './execution-row.js';
 import type { Query } from './lease.js';
 import { notify } from './notifications.js';
 import { isFinding } from './statements/audit.js';
@@ -10,8 +11,8 @@ type Mendable = Exclude<ExecutionFinding, 'running-unowned' | 'unknown-status'>;
 
 const MENDED: Record<Mendable, string> = {
   'pending-expired': `status = CASE WHEN e.started_at IS NULL THEN 'missed' ELSE 'failed' END, finished_at = now(),
-    reason = 'it could not be started before its expires_at'`,
-  'pending-jobless': `status = 'cancelled', finished_at = now(), reason = 'its job is gone'`,
+    reason = '${EXPIRED}'`,
+  'pending-jobless': `status = 'cancelled', finished_at = now(), reason = '${JOB_GONE}'`,
   'pending-unreachable': `available_at = now()`,
   'pending-elsewhere': `capability = found.capability`,
   'pending-owned': `owner = NULL, finished_at = NULL`,

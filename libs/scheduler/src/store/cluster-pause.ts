@@ -1,5 +1,5 @@
+import { noSchedulerIn } from './database-errors.js';
 import { decodeInstant, instant } from './entity-rows.js';
-import { JobStoreConfigurationError } from './errors.js';
 import type { ClusterPause, PauseNote } from './job-store.js';
 import type { Query } from './lease.js';
 import { notify } from './notifications.js';
@@ -46,7 +46,7 @@ export async function pauseCluster(query: Query, tables: Tables, { reason, by }:
   if (rowCount > 0) await notify(query, tables);
   const pause = await readPause(query, tables);
   if (pause !== null) return pause;
-  throw new JobStoreConfigurationError(`Schema ${tables.schema} has no scheduler in it.`);
+  throw noSchedulerIn(tables.schema);
 }
 
 /** The row's own lock is enough: a pass that began in the pause has seen it, and one that begins after it sees the span. */

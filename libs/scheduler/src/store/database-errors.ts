@@ -76,6 +76,13 @@ export function unavailable(outage: Outage, place: string, outcome: WriteOutcome
   return new Kind(`PostgreSQL at ${place}: ${outage.message}`, outcome, { cause: outage.cause });
 }
 
+/** The schema has no tables of ours, or the row is gone that says whose they are. */
+export function noSchedulerIn(schema: string): JobStoreConfigurationError {
+  return new JobStoreConfigurationError(
+    `Schema ${schema} has no scheduler in it. Run the migrations, or set migrations: 'run'.`,
+  );
+}
+
 /** Why the store cannot be opened: settings that somebody has to change, or an outage that passes. */
 export function openingError(error: unknown, place: string, redact: (text: string) => string): Error {
   if (error instanceof JobStoreConfigurationError) return error;

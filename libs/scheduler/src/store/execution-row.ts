@@ -21,6 +21,13 @@ export const NODE_LOST: ErrorRecord = {
 /** Why a run is not offered again. */
 export const JOB_REMOVED = 'its job was removed';
 
+/** Why what waited is cancelled: by the removal of its job, and by the audit where nobody removed it. */
+export const CANCELLED_WITH_JOB = 'the job was removed';
+export const JOB_GONE = 'its job is gone';
+
+/** Why what waited has ended by itself. */
+export const EXPIRED = 'it could not be started before its expires_at';
+
 /** Why a run is abandoned whose job does not want it to run again. */
 export const ABANDONED_REASON = "its node died while it ran (onNodeLoss: 'abandon')";
 

@@ -1,7 +1,7 @@
 import { inTurns } from '../clock/turns.js';
 import { columnNames, columnsOf, decodeInstant, decodeRow, encodeRow, instant, selectList } from './entity-rows.js';
 import { JobConflictError, JobNotFoundError } from './errors.js';
-import { newExecutionRow } from './execution-row.js';
+import { CANCELLED_WITH_JOB, newExecutionRow } from './execution-row.js';
 import { JobExecutionEntity } from './job-execution.entity.js';
 import type { ChangeJob, ConflictRule, JobChange, NewExecution, PlanJobs } from './job-store.js';
 import { JobEntity } from './job.entity.js';
@@ -216,7 +216,7 @@ export async function removeJob(query: Query, tables: Tables, id: string): Promi
   const { job } = await lockJob(query, tables, id);
   await query(`DELETE FROM ${tables.job} WHERE uid = $1`, [job.uid]);
   await query(
-    `UPDATE ${tables.execution} SET status = 'cancelled', finished_at = now(), reason = 'the job was removed'
+    `UPDATE ${tables.execution} SET status = 'cancelled', finished_at = now(), reason = '${CANCELLED_WITH_JOB}'
      WHERE job_uid = $1 AND status = 'pending'`,
     [job.uid],
   );

@@ -10,10 +10,11 @@ import {
   type JobFinding,
   type Repaired,
 } from './audit-finding.js';
+import { EXPIRED, JOB_GONE } from './execution-row.js';
 import { ENDED_STATUSES } from './job-execution.entity.js';
 import { JOB_STATES } from './job.entity.js';
 import type { ExecutionRow, JobRow, MemoryData } from './memory-data.js';
-import { isLeaseOver, takeOver } from './memory-nodes.js';
+import { liveRows, takeOver } from './memory-nodes.js';
 
 const ENDS: ReadonlySet<string> = new Set(ENDED_STATUSES);
 const STATES: ReadonlySet<string> = new Set(JOB_STATES);
@@ -58,10 +59,10 @@ function mend(data: MemoryData, row: ExecutionRow, what: ExecutionFinding, now: 
       return put(data, row, {
         status: row.startedAt === null ? 'missed' : 'failed',
         finishedAt: now,
-        reason: 'it could not be started before its expires_at',
+        reason: EXPIRED,
       });
     case 'pending-jobless':
-      return put(data, row, { status: 'cancelled', finishedAt: now, reason: 'its job is gone' });
+      return put(data, row, { status: 'cancelled', finishedAt: now, reason: JOB_GONE });
     case 'pending-unreachable':
       return put(data, row, { availableAt: now });
     case 'pending-elsewhere':
@@ -119,8 +120,7 @@ function put(data: MemoryData, row: ExecutionRow, changes: Partial<ExecutionRow>
 
 /** What the live nodes can run. */
 function announced(data: MemoryData, now: Date): ReadonlySet<string> {
-  const live = data.nodes.all().filter((node) => !isLeaseOver(node, now));
-  return new Set(live.flatMap(({ capabilities }) => capabilities));
+  return new Set(liveRows(data, now).flatMap(({ capabilities }) => capabilities));
 }
 
 function isWithin(at: Date | null, latestMs: number): boolean {

@@ -2,7 +2,15 @@ import { randomUUID } from 'node:crypto';
 
 import { copyOf } from './copy.js';
 import { ExecutionNotFoundError, JobConflictError } from './errors.js';
-import { checkOwn, newBackfillRow, newExecutionRow, newManualRow, newRetryRow, submittedOf } from './execution-row.js';
+import {
+  CANCELLED_WITH_JOB,
+  checkOwn,
+  newBackfillRow,
+  newExecutionRow,
+  newManualRow,
+  newRetryRow,
+  submittedOf,
+} from './execution-row.js';
 import type { JobDefinitionEntity } from './job-definition.entity.js';
 import type {
   ChangeJob,
@@ -15,8 +23,8 @@ import type {
   NewRetry,
   SyncResult,
 } from './job-store.js';
-import { throughJson, type ExecutionRow, type JobRow, type MemoryData, type NodeRow } from './memory-data.js';
-import { isLeaseOver } from './memory-nodes.js';
+import { throughJson, type ExecutionRow, type JobRow, type MemoryData } from './memory-data.js';
+import { liveRows } from './memory-nodes.js';
 import { cancelPending } from './memory-outcomes.js';
 import { later } from './memory-pass.js';
 
@@ -50,7 +58,7 @@ function definitionOf(data: MemoryData, { id, codeHash }: JobRow): object | null
 
 /** What a process declares has a definition; what is added at run time has none. */
 export function undeclaredJobs(data: MemoryData, now: Date): JobRow[] {
-  const declared = new Set(liveNodes(data, now).flatMap(({ definitions }) => Object.keys(definitions)));
+  const declared = new Set(liveRows(data, now).flatMap(({ definitions }) => Object.keys(definitions)));
   const isLeft = ({ id, source, state, orphanedAt }: JobRow): boolean =>
     source === 'code' && state !== 'finished' && orphanedAt === null && !declared.has(id);
   const left = data.jobs().filter((job) => data.definitions.get(job.id) !== undefined && isLeft(job));
@@ -78,7 +86,7 @@ export function changeJob(data: MemoryData, id: string, change: ChangeJob, now: 
 export function removeJob(data: MemoryData, id: string, now: Date): JobRow {
   const job = data.jobOrThrow(id);
   for (const row of data.active(job.uid)) {
-    if (row.status === 'pending') cancelPending(data, row, 'the job was removed', now);
+    if (row.status === 'pending') cancelPending(data, row, CANCELLED_WITH_JOB, now);
   }
   data.deleteJob(id);
   return job;
@@ -164,13 +172,9 @@ function insertUnclaimed(data: MemoryData, job: JobRow, execution: NewExecution,
 
 /** The latest first seen among this version and those of the live nodes. */
 function versionInForce(data: MemoryData, declared: DeclaredJob, now: Date): string {
-  const hashes = new Set([declared.hash, ...liveNodes(data, now).map((node) => node.definitions[declared.id])]);
+  const hashes = new Set([declared.hash, ...liveRows(data, now).map((node) => node.definitions[declared.id])]);
   const versions = definitionsWith(data, declared, now).filter((version) => hashes.has(version.hash));
   return versions.reduce((newest, each) => (each.firstSeenAt > newest.firstSeenAt ? each : newest)).hash;
-}
-
-function liveNodes(data: MemoryData, now: Date): NodeRow[] {
-  return data.nodes.all().filter((node) => !isLeaseOver(node, now));
 }
 
 function definitionsWith(data: MemoryData, declared: DeclaredJob, now: Date): readonly JobDefinitionEntity[] {

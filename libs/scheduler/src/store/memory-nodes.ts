@@ -54,8 +54,13 @@ export function rescue(data: MemoryData, incarnation: string, seenBeat: string, 
   return rescued;
 }
 
-export function isLeaseOver(node: NodeRow, now: Date): boolean {
+function isLeaseOver(node: NodeRow, now: Date): boolean {
   return node.leaseUntil <= now;
+}
+
+/** The nodes whose lease is not over. */
+export function liveRows(data: MemoryData, now: Date): NodeRow[] {
+  return data.nodes.all().filter((node) => !isLeaseOver(node, now));
 }
 
 /** What becomes of a run whose node is dead. */

@@ -10,7 +10,7 @@ import type {
 } from './job-store.js';
 import { MOST_SHOWN } from './job-queries.js';
 import type { ExecutionRow, JobRow, MemoryData } from './memory-data.js';
-import { isLeaseOver } from './memory-nodes.js';
+import { liveRows } from './memory-nodes.js';
 import { isActive, isBackfilled, isQueued } from './waiting.js';
 
 /** In the order of their ids. */
@@ -62,8 +62,7 @@ export function activeExecutions(data: MemoryData, uid: string, now: Date): Acti
 }
 
 export function liveNodes(data: MemoryData, now: Date): LiveNode[] {
-  const live = data.nodes.all().filter((node) => !isLeaseOver(node, now));
-  const nodes = live.map(({ incarnation, nodeName, capabilities, definitions }) => ({
+  const nodes = liveRows(data, now).map(({ incarnation, nodeName, capabilities, definitions }) => ({
     incarnation,
     nodeName,
     capabilities,
@@ -90,7 +89,7 @@ export function prune(data: MemoryData, retention: { succeededMs: number; otherM
 
 /** Versions of declared jobs that nobody has any more; the one in force is kept as long as its job. */
 function pruneDefinitions(data: MemoryData, otherMs: number, now: Date): number {
-  const live = data.nodes.all().filter((node) => !isLeaseOver(node, now));
+  const live = liveRows(data, now);
   let gone = 0;
   for (const versions of data.definitions.all()) {
     const kept = versions.filter(({ jobId, hash, firstSeenAt }) => {

@@ -1,7 +1,7 @@
 import { MigrationExecutor } from 'typeorm';
 
 import type { ConnectionKeeper } from './connection-keeper.js';
-import { sqlStateOf } from './database-errors.js';
+import { noSchedulerIn, sqlStateOf } from './database-errors.js';
 import { asText } from './entity-rows.js';
 import { JobStoreConfigurationError } from './errors.js';
 import type { Query } from './lease.js';
@@ -158,7 +158,7 @@ async function readScheduler(
       if (sqlStateOf(error) !== UNDEFINED_TABLE) throw error;
     },
   );
-  if (!row) throw new JobStoreConfigurationError(`Schema ${tables.schema} has no scheduler in it. ${MIGRATE}`);
+  if (!row) throw noSchedulerIn(tables.schema);
   return {
     uid: asText(row.uid),
     name: row.name === null ? null : asText(row.name),

@@ -3,10 +3,9 @@ import type { Finding } from './audit-finding.js';
 import { inCallersTransaction } from './caller-transaction.js';
 import * as pauses from './cluster-pause.js';
 import { ConnectionKeeper } from './connection-keeper.js';
-import { isUnwritable } from './database-errors.js';
+import { isUnwritable, noSchedulerIn } from './database-errors.js';
 import { syncJobs, undeclaredJobs } from './declared-jobs.js';
 import { decodeRow, selectList } from './entity-rows.js';
-import { JobStoreConfigurationError } from './errors.js';
 import { addBackfill, addManualExecution, cancelExecution, retryExecution } from './execution-writes.js';
 import { readExecutionPage, readExecutionWithAttempts, readJobPage } from './history.js';
 import { JobExecutionEntity } from './job-execution.entity.js';
@@ -246,7 +245,7 @@ export class TypeOrmJobStore implements JobStore {
 
   async #readUid(query: Query): Promise<string> {
     const { rows } = await query(`SELECT uid FROM ${this.#tables.scheduler}`);
-    if (!rows[0]) throw new JobStoreConfigurationError(`Schema ${this.#tables.schema} has no scheduler in it.`);
+    if (!rows[0]) throw noSchedulerIn(this.#tables.schema);
     return String(rows[0].uid);
   }
 
