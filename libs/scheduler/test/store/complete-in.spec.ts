@@ -1,27 +1,20 @@
 import { randomUUID } from 'node:crypto';
 
 import { DataSource, type EntityManager } from 'typeorm';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 
 import { createDatabase } from '../../../testing/src/postgres/create-database.js';
 import { CallerTransactionError } from '../../src/store/errors.js';
-import type { TypeOrmJobStore } from '../../src/store/typeorm-job.store.js';
 import { aPass, decisions, outcomeOf } from './builders.js';
 import { executionOf, running, statusOf } from './contract/fixture.js';
-import { Cleanup, serverUrl, sql } from './typeorm-store.support.js';
+import { aStoreForEachTest, cleanup, schema, serverUrl, sql, store } from './typeorm-store.support.js';
 
-let cleanup: Cleanup;
-let schema: string;
-let store: TypeOrmJobStore;
 let application: DataSource;
 
+aStoreForEachTest();
 beforeEach(async () => {
-  cleanup = new Cleanup();
-  schema = cleanup.schema();
-  store = await cleanup.openStore(schema);
   application = await applicationOn(serverUrl());
 });
-afterEach(() => cleanup.run());
 
 async function applicationOn(url: string): Promise<DataSource> {
   return cleanup.add(await new DataSource({ type: 'postgres', url }).initialize(), (each) => each.destroy());

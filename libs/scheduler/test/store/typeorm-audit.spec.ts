@@ -1,30 +1,21 @@
-import pg from 'pg';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 
 import { columnNames, encodeRow } from '../../src/store/entity-rows.js';
 import { JobExecutionEntity } from '../../src/store/job-execution.entity.js';
 import { JobEntity } from '../../src/store/job.entity.js';
 import { auditStatement } from '../../src/store/statements/audit.js';
 import { tablesOf } from '../../src/store/tables.js';
-import type { TypeOrmJobStore } from '../../src/store/typeorm-job.store.js';
 import { aJob, FAR_FUTURE, PAST } from './builders.js';
 import { auditPromises } from './contract/audit.promises.js';
 import { added, executionOf, registered, running, waiting } from './contract/fixture.js';
-import { Cleanup, serverUrl, sql } from './typeorm-store.support.js';
+import { aStoreForEachTest, cleanup, schema, sql, store } from './typeorm-store.support.js';
 
-let cleanup: Cleanup;
-let schema: string;
-let store: TypeOrmJobStore;
-
+aStoreForEachTest();
 beforeEach(async () => {
-  cleanup = new Cleanup();
-  schema = cleanup.schema();
-  store = await cleanup.openStore(schema);
   await sql(`ALTER TABLE "${schema}".job_execution DROP CONSTRAINT job_execution_owner_fkey,
     DROP CONSTRAINT job_execution_lease, DROP CONSTRAINT job_execution_end, DROP CONSTRAINT job_execution_status`);
   await sql(`ALTER TABLE "${schema}".job DROP CONSTRAINT job_state`);
 });
-afterEach(() => cleanup.run());
 
 async function spoil(table: string, id: string, row: Record<string, unknown>): Promise<void> {
   const set = Object.keys(row).map((name) => `"${name}" = r."${name}"`);
@@ -70,8 +61,7 @@ describe('TypeOrmJobStore', () => {
     const { execution } = await running(store);
     await sql(`UPDATE "${schema}".job_execution SET owner = NULL`);
     const [finding] = (await store.audit(null, null)).findings;
-    const somebody = cleanup.add(new pg.Client({ connectionString: serverUrl() }), (each) => each.end());
-    await somebody.connect();
+    const somebody = await cleanup.client();
     await somebody.query(`BEGIN; SELECT 1 FROM "${schema}".job_execution FOR UPDATE`);
     expect(await store.repair(finding!)).toBeNull();
     await somebody.query('ROLLBACK');

@@ -1,5 +1,4 @@
-import pg from 'pg';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 
 import { FlakyProxy } from '../../../testing/src/proxy/flaky-proxy.js';
 import type { NodeRegistration } from '../../src/store/job-store.js';
@@ -19,27 +18,11 @@ import {
   recordFor,
 } from './builders.js';
 import { added, idsOf, registered, running, seen, statusOf, waiting } from './contract/fixture.js';
-import { Cleanup, serverUrl, sql } from './typeorm-store.support.js';
+import { aStoreForEachTest, cleanup, schema, serverUrl, sql, store } from './typeorm-store.support.js';
 
 const LOCKING = '%FOR NO KEY UPDATE SKIP LOCKED%';
 
-let cleanup: Cleanup;
-let schema: string;
-let store: TypeOrmJobStore;
-beforeEach(async () => {
-  cleanup = new Cleanup();
-  schema = cleanup.schema();
-  store = await cleanup.openStore(schema);
-});
-afterEach(() => cleanup.run());
-
-/** Somebody with psql. */
-async function somebody(): Promise<pg.Client> {
-  const client = cleanup.add(new pg.Client({ connectionString: serverUrl() }), (each) => each.end());
-  client.on('error', () => {});
-  await client.connect();
-  return client;
-}
+aStoreForEachTest();
 
 /** A `now()` that does something first in each statement that is like that. */
 async function interveningNow(like: string, doing: string): Promise<{ extra: { options: string } }> {
@@ -62,7 +45,7 @@ describe('a pass', () => {
     await added(store, aJob());
     const { extra } = await interveningNow(LOCKING, `PERFORM pg_advisory_xact_lock_shared(${key})`);
     const late = await cleanup.openStore(schema, { connection: { url: serverUrl(), extra } });
-    const gate = await somebody();
+    const gate = await cleanup.client();
     await gate.query('SELECT pg_advisory_lock($1)', [key]);
     const looking = seen(late, node);
     await untilOneWaits(key);
@@ -82,7 +65,7 @@ describe('a pass', () => {
     await added(store, ...isDue.map((id) => aJob({ id })));
     for (const job of await added(store, ...hasWaiting.map((id) => aJob({ id, nextRunAt: FAR_FUTURE }))))
       await waiting(store, job);
-    const other = await somebody();
+    const other = await cleanup.client();
     await other.query('BEGIN');
     await other.query(`SELECT 1 FROM "${schema}".job WHERE id IN ('due-1', 'waits-1') FOR NO KEY UPDATE`);
     expect(idsOf(await seen(store, node))).toEqual(['due-2', 'waits-2']);
@@ -106,7 +89,7 @@ describe('a pass', () => {
       return (await store.pass(aPass(node), () => decisions({ records: [record] }))).recorded[0]!;
     };
     const [oldest, other] = [await begin(1), await begin(2)];
-    const ending = await somebody();
+    const ending = await cleanup.client();
     await ending.query('BEGIN');
     await ending.query(`SELECT 1 FROM "${schema}".job_execution WHERE id = $1 FOR UPDATE`, [oldest.id]);
     const cancels = [{ uid: job!.uid, active: 1, reason: 'a newer one' }];
@@ -120,7 +103,7 @@ describe('a pass', () => {
 describe('what a process that fell silent leaves on the server', () => {
   it('waits for no lock longer than the call', async () => {
     const { job, node } = await running(store);
-    const owner = await somebody();
+    const owner = await cleanup.client();
     await owner.query('BEGIN');
     await owner.query(`SELECT 1 FROM "${schema}".job FOR UPDATE`);
     const other = await cleanup.openStore(schema, { callTimeoutMs: 2_000 });
@@ -173,7 +156,7 @@ describe('a rescue', () => {
     await added(store, aJob({ id: 'a' }), aJob({ id: 'b' }));
     const { recorded } = await store.pass(aPass(node), decideAll);
     const [locked, free] = recorded;
-    const frozen = await somebody();
+    const frozen = await cleanup.client();
     await frozen.query('BEGIN');
     await frozen.query(`SELECT 1 FROM "${schema}".job_execution WHERE id = $1 FOR UPDATE`, [locked!.id]);
     expect(await store.rescue(node.incarnation, '1')).toMatchObject([{ executionId: free!.id }]);
@@ -205,7 +188,7 @@ describe('the migrations', () => {
   it('take longer than a call may, and wait for those of another boot', async () => {
     const key = 7_361_225_801;
     const callTimeoutMs = 700;
-    const other = await somebody();
+    const other = await cleanup.client();
     await other.query('SELECT pg_advisory_lock($1)', [key]);
     const empty = cleanup.schema();
     const opening = cleanup.openStore(empty, { callTimeoutMs });

@@ -1,29 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { JobNotFoundError } from '../../src/store/errors.js';
-import type { TypeOrmJobStore } from '../../src/store/typeorm-job.store.js';
 import type { JobExecutionEntity } from '../../src/store/job-execution.entity.js';
 import { aJob, aPass, decideAll, decisions, FAR_FUTURE, outcomeOf, PAST, plus } from './builders.js';
 import { added, executionOf, registered, running, statusOf } from './contract/fixture.js';
-import { Cleanup, serverUrl, sql } from './typeorm-store.support.js';
+import { aStoreForEachTest, cleanup, schema, sql, store } from './typeorm-store.support.js';
 
-let cleanup: Cleanup;
-let schema: string;
-let store: TypeOrmJobStore;
-
-beforeEach(async () => {
-  cleanup = new Cleanup();
-  schema = cleanup.schema();
-  store = await cleanup.openStore(schema);
-});
-afterEach(() => cleanup.run());
+aStoreForEachTest();
 
 /** Somebody with psql who has begun a transaction. */
 async function somebody(statement: string, parameters: unknown[] = []): Promise<pg.Client> {
-  const client = cleanup.add(new pg.Client({ connectionString: serverUrl() }), (each) => each.end());
-  await client.connect();
+  const client = await cleanup.client();
   await client.query('BEGIN');
   await client.query(statement, parameters);
   return client;

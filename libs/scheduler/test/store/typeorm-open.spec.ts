@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { inspect } from 'node:util';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
-import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
@@ -89,8 +88,7 @@ describe('the schema', () => {
     await store.addJobs(() => [aJob()], 'error');
     await store.close();
     await makeOlder();
-    const outcome = cleanup.add(new pg.Client({ connectionString: serverUrl() }), (client) => client.end());
-    await outcome.connect();
+    const outcome = await cleanup.client();
     await outcome.query(`BEGIN; UPDATE "${schema}".job_execution SET reason = 'its outcome'`);
     const opened = cleanup.openStore(schema);
     // the migration has taken the one table and waits for the other

@@ -1,31 +1,19 @@
-import pg from 'pg';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { JobStoreUnavailableError } from '../../src/store/errors.js';
 import type { PassSnapshot } from '../../src/store/job-store.js';
-import type { TypeOrmJobStore } from '../../src/store/typeorm-job.store.js';
 import { SeededRandom } from '../chaos/random.js';
 import { aJob, aPass, decideAll, PAST, plus } from './builders.js';
 import { added, registered, seen } from './contract/fixture.js';
-import { Cleanup, serverUrl, sql } from './typeorm-store.support.js';
+import { aStoreForEachTest, cleanup, schema, sql, store } from './typeorm-store.support.js';
 
 const NOTE = { reason: null, by: 'anna' };
 
-let cleanup: Cleanup;
-let schema: string;
-let store: TypeOrmJobStore;
-
-beforeEach(async () => {
-  cleanup = new Cleanup();
-  schema = cleanup.schema();
-  store = await cleanup.openStore(schema);
-});
-afterEach(() => cleanup.run());
+aStoreForEachTest();
 
 /** The application's own transaction, on its own connection. */
 async function application() {
-  const client = cleanup.add(new pg.Client({ connectionString: serverUrl() }), (each) => each.end());
-  await client.connect();
+  const client = await cleanup.client();
   await client.query('BEGIN');
   const manager = { query: async (text: string, values?: unknown[]) => (await client.query(text, values)).rows };
   return { manager, end: (how: 'COMMIT' | 'ROLLBACK') => client.query(how) };
@@ -51,6 +39,14 @@ const runningNow = async (): Promise<number> =>
   (await sql(`SELECT 1 FROM "${schema}".job_execution WHERE status = 'running'`)).length;
 
 describe('a pause of the cluster', () => {
+  it('says by whom it is, why and since when, as the row does', async () => {
+    const pause = `UPDATE "${schema}".scheduler SET paused = true, paused_reason = 'move', paused_by = 'ann', paused_at = $1`;
+    await sql(pause, [PAST]);
+    expect(await store.clusterPause()).toEqual({ reason: 'move', by: 'ann', at: PAST });
+    await sql(`UPDATE "${schema}".scheduler SET paused_reason = NULL, paused_by = NULL, paused_at = NULL`);
+    expect(await store.clusterPause()).toEqual({ reason: null, by: null, at: null });
+  });
+
   it('comes after a pass that is under way, and nothing is claimed once it is there', async () => {
     const node = await registered(store);
     await added(store, aJob({ maxInstances: 9 }));

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { getMetadataArgsStorage } from 'typeorm';
-import { inject } from 'vitest';
+import { afterEach, beforeEach, inject } from 'vitest';
 
 import { systemClock } from '../../src/clock/clock.js';
 import { storeEntities } from '../../src/store/store-entities.js';
@@ -73,9 +73,31 @@ export class Cleanup {
     return store;
   }
 
+  /** Somebody with psql. */
+  async client(url = serverUrl()): Promise<pg.Client> {
+    const client = this.add(new pg.Client({ connectionString: url }), (each) => each.end());
+    client.on('error', () => {});
+    await client.connect();
+    return client;
+  }
+
   async run(): Promise<void> {
     for (let end = this.#ends.pop(); end; end = this.#ends.pop()) await end();
   }
+}
+
+export let cleanup: Cleanup;
+export let schema: string;
+export let store: TypeOrmJobStore;
+
+/** Each test of the file has an open `store` on a `schema` of its own, and what it gives to `cleanup` ends with it. */
+export function aStoreForEachTest(): void {
+  beforeEach(async () => {
+    cleanup = new Cleanup();
+    schema = cleanup.schema();
+    store = await cleanup.openStore(schema);
+  });
+  afterEach(() => cleanup.run());
 }
 
 /**
@@ -90,8 +112,7 @@ export function onOneSchema(
   const open = async () => {
     const store = await make(schema, cleanup);
     await store.open(SCHEDULER_NAME);
-    const client = cleanup.add(new pg.Client({ connectionString: serverUrl() }), (each) => each.end());
-    await client.connect();
+    const client = await cleanup.client();
     await client.query(`CREATE TABLE "${schema}".fresh AS TABLE "${schema}".scheduler`);
     return { store, client };
   };

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { DataSource, type EntityManager } from 'typeorm';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { ManualClock } from '../../../testing/src/manual-clock.js';
 import { createDatabase } from '../../../testing/src/postgres/create-database.js';
@@ -10,18 +10,9 @@ import { CallerTransactionError, JobConflictError, JobStoreUnavailableError } fr
 import { TypeOrmJobStore } from '../../src/store/typeorm-job.store.js';
 import { aJob, aPass, advanceOf, decideAll, decisions, outcomeOf, recordFor } from './builders.js';
 import { added, registered, running } from './contract/fixture.js';
-import { Cleanup, serverUrl, sql } from './typeorm-store.support.js';
+import { aStoreForEachTest, cleanup, schema, serverUrl, sql, store } from './typeorm-store.support.js';
 
-let cleanup: Cleanup;
-let schema: string;
-let store: TypeOrmJobStore;
-
-beforeEach(async () => {
-  cleanup = new Cleanup();
-  schema = cleanup.schema();
-  store = await cleanup.openStore(schema);
-});
-afterEach(() => cleanup.run());
+aStoreForEachTest();
 
 async function application(url = serverUrl()): Promise<DataSource> {
   const dataSource = await new DataSource({ type: 'postgres', url }).initialize();
