@@ -153,8 +153,13 @@ describe('Options that changed', () => {
   });
 
   it('tell an interval from itself by what it says, and not by its anchor or the order of its keys', () => {
-    const existing = before(code({ trigger: every('1h') }), { trigger: { every: '1h', kind: 'every' } });
-    expect(deploy(code({ trigger: every('1h'), priority: 1 }), existing).row).toMatchObject({ nextRunAt: NEXT });
+    const due = { nextRunAt: LAST, wakeAt: LAST, lastInstant: null };
+    const { trigger, ...existing } = before(code({ trigger: every('1h') }), due);
+    const turned = Object.fromEntries(Object.entries(trigger!).reverse());
+    expect(Object.keys(turned)).toEqual(['anchor', 'every', 'kind']);
+    const { row, records = [] } = deploy(code({ trigger: every('1h'), priority: 1 }), { ...existing, trigger: turned });
+    expect(row).toMatchObject({ ...due, priority: 1 });
+    expect(records).toEqual([]);
   });
 });
 
