@@ -1,80 +1,29 @@
 import { describe, expect, it } from 'vitest';
 
-import { draftJob, hashOf, newJobRow, type JobDraft } from '../../src/engine/job-draft.js';
-import type { JobSettings } from '../../src/engine/job-settings.js';
-import { reconcileJob } from '../../src/engine/reconcile-job.js';
-import type { JobSync } from '../../src/store/job-store.js';
+import { hashOf, type JobDraft } from '../../src/engine/job-draft.js';
 import type { JobEntity } from '../../src/store/job.entity.js';
 import { cron } from '../../src/triggers/cron.trigger.js';
 import { at } from '../../src/triggers/date.trigger.js';
 import { every } from '../../src/triggers/interval.trigger.js';
 import type { Trigger } from '../../src/triggers/trigger.js';
-
-const SECOND = 1_000;
-const MINUTE = 60 * SECOND;
-
-const CREATED = new Date('2026-03-01T00:00:00Z');
-/** The row has decided 12:00, and 13:00 is next. */
-const LAST = new Date('2026-03-01T12:00:00Z');
-const NOW = new Date('2026-03-01T12:20:00Z');
-const NEXT = new Date('2026-03-01T13:00:00Z');
-
-const HOURLY = cron('0 0 * * * *');
-const HALF_HOURLY = cron('0 0,30 * * * *');
-
-const on = (time: string): Date => new Date(`2026-03-01T${time}Z`);
-const after = (instant: Date, ms: number): Date => new Date(instant.getTime() + ms);
-const clock = (instant: Date | null): string | undefined => instant?.toISOString().slice(11, 19);
-
-interface Code extends JobSettings {
-  trigger?: Trigger;
-  maxRuns?: number;
-  jitterMs?: number;
-  data?: unknown;
-}
-
-function code({ trigger = HOURLY, maxRuns, jitterMs = 0, data, ...settings }: Code = {}): JobDraft {
-  const schedule = { kind: 'trigger' as const, trigger, maxRuns: maxRuns ?? null, jitterMs };
-  return draftJob({ id: 'job', handler: 'job', schedule, data, source: 'code', settings: [settings] });
-}
-
-/** What the code of before has made of its job until now. */
-function before(draft = code(), overrides: Partial<JobEntity> = {}): JobEntity {
-  const decided = { lastInstant: LAST, nextRunAt: NEXT, wakeAt: NEXT, runCount: 12 };
-  return { ...newJobRow(draft, CREATED), ...decided, ...overrides };
-}
-
-function deploy(draft: JobDraft, existing: JobEntity | null, now = NOW): JobSync {
-  return reconcileJob(draft, { inForce: hashOf(draft), existing, former: null, now })!;
-}
-
-/** What is left of `missed` records, to be read. */
-function lost({ records = [] }: JobSync): (string | number | undefined)[][] {
-  return records.map(({ scheduledAt, untilAt, instantCount, reason }) => [
-    clock(scheduledAt),
-    clock(untilAt),
-    instantCount,
-    reason ?? undefined,
-  ]);
-}
-
-/** A trigger of somebody's own that cannot be asked. */
-function broken(message = 'the calendar is away', name = 'working days'): Trigger {
-  const fail = (): never => {
-    throw new Error(message);
-  };
-  return { nextAfter: fail, lastAtOrBefore: fail, describe: () => name, toJSON: () => ({ kind: name }) };
-}
-
-/** The same, mended. */
-function mended(name = 'working days'): Trigger {
-  return {
-    nextAfter: (instant) => HALF_HOURLY.nextAfter(instant),
-    lastAtOrBefore: (instant, notBefore) => HALF_HOURLY.lastAtOrBefore(instant, notBefore),
-    describe: () => name,
-    toJSON: () => ({ kind: name }),
-  };
-}
+import {
+  after,
+  before,
+  broken,
+  clock,
+  type Code,
+  code,
+  CREATED,
+  deploy,
+  HALF_HOURLY,
+  LAST,
+  lost,
+  MINUTE,
+  NEXT,
+  NOW,
+  on,
+  SECOND,
+} from './reconcile-job.support.js';
 
 describe('Code that has not changed', () => {
   it.each<[string, Partial<JobEntity>]>([
@@ -185,116 +134,6 @@ describe('A trigger that changed', () => {
   });
 });
 
-describe('What was due by the old schedule and not decided', () => {
-  const CHANGED = 'its schedule was changed by a deploy';
-  const DAILY = cron('0 0 6 * * *');
-  const theirs = { trigger: { kind: 'of their own' } };
-  const dueFrom = (from: string, overrides: Partial<JobEntity> = {}): JobEntity =>
-    before(code(), { nextRunAt: on(from), wakeAt: on(from), lastInstant: null, ...overrides });
-
-  it.each<[string, JobEntity, string, Trigger, { next: string; wake?: string; lost: unknown[] }]>([
-    ['runs, if it came due just now', dueFrom('12:00:00'), '12:01:00', DAILY, { next: '12:00:00', lost: [] }],
-    [
-      'runs, if it waits for its jitter',
-      dueFrom('12:00:00', { wakeAt: on('12:04:00') }),
-      '12:03:00',
-      DAILY,
-      { next: '12:00:00', wake: '12:04:00', lost: [] },
-    ],
-    [
-      'is recorded, if it is late',
-      dueFrom('12:00:00'),
-      '12:01:01',
-      DAILY,
-      { next: '06:00:00', lost: [['12:00:00', undefined, 1, CHANGED]] },
-    ],
-    [
-      'is recorded up to the one that came due just now',
-      dueFrom('10:00:00'),
-      '12:00:30',
-      DAILY,
-      {
-        next: '12:00:00',
-        lost: [
-          ['10:00:00', undefined, 1, CHANGED],
-          ['11:00:00', undefined, 1, CHANGED],
-        ],
-      },
-    ],
-    [
-      'is recorded as one range, if all of it is late and it is more than a few',
-      dueFrom('02:00:00'),
-      '12:20:00',
-      HALF_HOURLY,
-      { next: '12:30:00', lost: [['02:00:00', '12:00:00', 11, CHANGED]] },
-    ],
-    [
-      'is recorded, if the new schedule has come round since',
-      dueFrom('12:00:00'),
-      '12:00:35',
-      cron('*/10 * * * * *'),
-      { next: '12:00:40', lost: [['12:00:00', undefined, 1, CHANGED]] },
-    ],
-    [
-      'is counted to a thousand',
-      dueFrom('11:00:00', { trigger: cron('* * * * * *').toJSON() }),
-      '12:20:00',
-      cron('*/7 * * * *'),
-      { next: '12:20:00', lost: [['11:00:00', '12:19:59', 1_001, CHANGED]] },
-    ],
-    [
-      'is recorded as far as the row knows it, if only its own version could read the schedule',
-      dueFrom('10:00:00', theirs),
-      '12:20:00',
-      DAILY,
-      { next: '06:00:00', lost: [['10:00:00', undefined, 1, CHANGED]] },
-    ],
-    [
-      'runs, if it came due just now, also by a schedule that only its own version could read',
-      dueFrom('12:00:00', theirs),
-      '12:00:30',
-      DAILY,
-      { next: '12:00:00', lost: [] },
-    ],
-    [
-      'is nothing, if it was decided',
-      dueFrom('10:00:00', { ...theirs, lastInstant: on('10:00:00') }),
-      '12:20:00',
-      DAILY,
-      { next: '06:00:00', lost: [] },
-    ],
-    [
-      'is nothing, if the row says a time that no clock shows',
-      dueFrom('10:00:00', { nextRunAt: new Date(NaN) }),
-      '12:20:00',
-      DAILY,
-      { next: '06:00:00', lost: [] },
-    ],
-  ])('%s', (_, existing, now, trigger, expected) => {
-    const sync = deploy(code({ trigger }), existing, on(now));
-    const { nextRunAt, wakeAt, lastInstant } = sync.row;
-    const seen = { next: clock(nextRunAt), wake: clock(wakeAt), lost: lost(sync) };
-    expect(seen).toEqual({ wake: expected.next, ...expected });
-    const missed = sync.records?.at(-1);
-    expect(lastInstant).toEqual(missed?.untilAt ?? missed?.scheduledAt ?? existing.lastInstant);
-    const count = (sync.records ?? []).reduce((sum, { instantCount }) => sum + instantCount, 0);
-    expect(sync.row.missedCount).toBe(count);
-  });
-
-  it('is added to what the job has missed before, also where its new trigger throws', () => {
-    const existing = dueFrom('10:00:00', { missedCount: 50 });
-    for (const trigger of [DAILY, broken()]) {
-      const { row, records } = deploy(code({ trigger }), existing, on('12:20:00'));
-      expect(row.missedCount).toBe(50 + records!.length);
-    }
-  });
-
-  it.each(['paused', 'quarantined'] as const)('while the job was %s is recorded as such', (state) => {
-    const sync = deploy(code({ trigger: DAILY }), dueFrom('12:00:00', { state }), on('12:00:30'));
-    expect(lost(sync)).toEqual([['12:00:00', undefined, 1, `the job was ${state}`]]);
-  });
-});
-
 describe('A job that is finished', () => {
   const finished = (draft = code(), overrides: Partial<JobEntity> = {}): JobEntity =>
     before(draft, { state: 'finished', nextRunAt: null, wakeAt: null, ...overrides });
@@ -365,86 +204,6 @@ it('A paused job stays paused, and has the new schedule', () => {
   const pause = { state: 'paused', stateReason: 'holidays', stateBy: 'ann', stateAt: LAST } as const;
   const { row } = deploy(code({ trigger: HALF_HOURLY }), before(code(), pause));
   expect(row).toMatchObject({ ...pause, nextRunAt: after(NOW, 10 * MINUTE), schedule: HALF_HOURLY.describe() });
-});
-
-describe('A quarantined job', () => {
-  it('gets another chance with new code, and goes on from now', () => {
-    const existing = before(code(), {
-      state: 'quarantined',
-      stateReason: 'unreadable',
-      nextRunAt: LAST,
-      lastInstant: null,
-    });
-    const sync = deploy(code({ priority: 1 }), existing);
-    expect(sync.row).toMatchObject({
-      state: 'active',
-      stateReason: null,
-      nextRunAt: NEXT,
-      wakeAt: NEXT,
-      lastInstant: LAST,
-    });
-    expect(lost(sync)).toEqual([['12:00:00', undefined, 1, 'the job was quarantined']]);
-  });
-});
-
-describe('A trigger that throws', () => {
-  const quarantined = { state: 'quarantined', nextRunAt: null, wakeAt: null, trigger: null, codeHash: null } as const;
-  const reason = 'the calendar is away (resumeJob("job") tries again)';
-
-  it.each([
-    ['in nextAfter', broken()],
-    ['in describe', { ...mended(), describe: broken().nextAfter as never }],
-    ['nonsense for an answer', { ...mended(), nextAfter: (instant: Date) => instant }],
-    ['no date for an answer', { ...mended(), nextAfter: () => 'tomorrow' as never }],
-  ])('makes a new job a quarantined one: %s', (_, trigger) => {
-    const { row } = deploy(code({ trigger, priority: 3 }), null);
-    expect(row).toMatchObject({ ...quarantined, source: 'code', priority: 3 });
-    expect(row.stateReason).toMatch(/\(resumeJob\("job"\) tries again\)$/);
-  });
-
-  it('quarantines the job that there is, and records what was due', () => {
-    const due = { nextRunAt: LAST, wakeAt: LAST, lastInstant: null };
-    const sync = deploy(code({ trigger: broken() }), before(code(), due), after(LAST, SECOND));
-    expect(sync.row).toMatchObject({
-      ...quarantined,
-      stateReason: reason,
-      lastInstant: LAST,
-      runCount: 12,
-      version: 2,
-    });
-    expect(lost(sync)).toEqual([['12:00:00', undefined, 1, 'its schedule was changed by a deploy']]);
-  });
-
-  it('changes nothing more as long as it throws the same', () => {
-    const { row } = deploy(code({ trigger: broken() }), before());
-    expect(deploy(code({ trigger: broken() }), row)).toBeNull();
-    expect(deploy(code({ trigger: broken('and now this') }), row).row.stateReason).toMatch(/and now this/);
-  });
-
-  it('is tried again at the next boot, also when what it says of itself has not changed', () => {
-    const { row } = deploy(code({ trigger: broken() }), before());
-    const draft = code({ trigger: mended() });
-    const next = after(NOW, 10 * MINUTE);
-    const back = {
-      state: 'active',
-      stateReason: null,
-      codeHash: hashOf(draft),
-      nextRunAt: next,
-      wakeAt: next,
-    } as const;
-    expect(deploy(draft, row).row).toMatchObject({ ...back, runCount: 12, trigger: { kind: 'working days' } });
-  });
-
-  it('leaves a pause, and the next run is found when it no longer throws', () => {
-    const pause = { state: 'paused', stateReason: 'holidays', stateBy: 'ann' } as const;
-    const { row } = deploy(code({ trigger: broken() }), before(code(), pause));
-    expect(row).toMatchObject({ ...pause, nextRunAt: null, codeHash: null });
-    expect(deploy(code({ trigger: broken() }), row)).toBeNull();
-    expect(deploy(code({ trigger: mended() }), row).row).toMatchObject({
-      ...pause,
-      nextRunAt: after(NOW, 10 * MINUTE),
-    });
-  });
 });
 
 describe('A job that was added at run time', () => {
