@@ -60,7 +60,7 @@ export const dangers16to20 = [
         what: 'the server waits without end for a handler that stands still',
         file: store('server-timeouts'),
         edits: [['; SET LOCAL idle_in_transaction_session_timeout = ${most}', '']],
-        ...spec('module/transactional', 'a handler that stands still loses its locks when its time is over'),
+        ...spec('module/transactional-end', 'a handler that stands still loses its locks when its time is over'),
       },
       {
         what: 'they take the slots of all others',
@@ -98,7 +98,7 @@ export const dangers16to20 = [
         what: 'a run that was cancelled, or took too long, is committed all the same',
         file: engine('transactional-run'),
         edits: [["return abortCause === 'cancelled' || abortCause === 'timeout';", 'return abortCause === undefined;']],
-        ...spec('module/transactional', 'rolls back what a handler wrote that returned although it was'),
+        ...spec('module/transactional-end', 'rolls back what a handler wrote that returned although it was'),
       },
       {
         what: 'nobody looks whether it is still the transaction that was begun',

@@ -17,19 +17,14 @@ import {
 } from 'nestjs-vigil';
 import { createDatabase, recordEvents, type TestDatabase } from 'nestjs-vigil-testing';
 import { DataSource } from 'typeorm';
-import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
+import { describe, expect, inject, it, onTestFinished } from 'vitest';
 
 import { sql } from '../store/typeorm-store.support.js';
 import { boot, deferred, initialise, resultOf } from './support.js';
-import { charging, NEVER, pay, PaymentEntity, shop as open, type ShopOptions } from './transactional.support.js';
+import { charging, NEVER, ownDatabase, pay, PaymentEntity } from './transactional.support.js';
 
-let database: TestDatabase;
-beforeAll(async () => {
-  database = await createDatabase(inject('postgresUrl'));
-});
-afterAll(() => database.drop());
-
-const shop = (options: Omit<ShopOptions, 'url'>) => open({ url: database.url, ...options });
+const database = ownDatabase();
+const { shop } = database;
 
 async function another(): Promise<TestDatabase> {
   const elsewhere = await createDatabase(inject('postgresUrl'));

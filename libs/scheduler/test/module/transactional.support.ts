@@ -9,9 +9,9 @@ import {
   type SchedulerModuleOptions,
   type TransactionalJobContext,
 } from 'nestjs-vigil';
-import { recordEvents, type EventRecorder } from 'nestjs-vigil-testing';
+import { createDatabase, recordEvents, type EventRecorder, type TestDatabase } from 'nestjs-vigil-testing';
 import { Column, DataSource, Entity, PrimaryGeneratedColumn, type DataSourceOptions } from 'typeorm';
-import { onTestFinished } from 'vitest';
+import { afterAll, beforeAll, inject, onTestFinished } from 'vitest';
 
 import { sql } from '../store/typeorm-store.support.js';
 import { initialise } from './support.js';
@@ -61,7 +61,7 @@ export interface Shop {
 let shops = 0;
 
 /** An application with TypeORM, whose one job is transactional. */
-export async function shop({ url, work, job, scheduler = {}, dataSource, providers = [] }: ShopOptions): Promise<Shop> {
+async function shop({ url, work, job, scheduler = {}, dataSource, providers = [] }: ShopOptions): Promise<Shop> {
   const jobId = `charge-${(shops += 1)}`;
   const options = { type: 'postgres' as const, url, retryAttempts: 0, entities: [PaymentEntity], ...dataSource };
   await sql(
@@ -116,4 +116,19 @@ export function charging(id: string, work: ShopOptions['work'], job: object = {}
 
 export async function pay({ manager }: TransactionalJobContext, note = 'paid'): Promise<void> {
   await manager.save(PaymentEntity, { note });
+}
+
+/** A database for the tests of a file, and shops on it. */
+export function ownDatabase() {
+  let database: TestDatabase;
+  beforeAll(async () => {
+    database = await createDatabase(inject('postgresUrl'));
+  });
+  afterAll(() => database.drop());
+  return {
+    get url(): string {
+      return database.url;
+    },
+    shop: (options: Omit<ShopOptions, 'url'>): Promise<Shop> => shop({ url: database.url, ...options }),
+  };
 }
