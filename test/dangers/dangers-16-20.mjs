@@ -179,13 +179,13 @@ export const dangers16to20 = [
           ["WHERE e.lease_epoch = v.epoch AND e.status = 'running' FOR", "WHERE e.status = 'running' FOR"],
           ["e.id = v.free_id AND e.lease_epoch = v.epoch AND e.status = 'running'", 'e.id = v.free_id'],
         ],
-        ...contract('outcomes', 'of another epoch are dropped'),
+        ...contract('progress', 'of another epoch are dropped'),
       },
       {
         what: 'lines that are written twice are there twice',
         file: store('progress'),
         edits: [['THEN e.logs[1:v.logs_from] || v.lines', 'THEN e.logs || v.lines']],
-        ...contract('outcomes', 'are added in their place, beside the progress'),
+        ...contract('progress', 'are added in their place, beside the progress'),
       },
       {
         what: 'lines that were not written with the progress are not told again',

@@ -13,6 +13,7 @@ import { outcomePromises } from './contract/outcomes.promises.js';
 import { passPromises } from './contract/pass.promises.js';
 import { pausePromises } from './contract/pause.promises.js';
 import { pendingPromises } from './contract/pending.promises.js';
+import { progressPromises } from './contract/progress.promises.js';
 import { roomPromises } from './contract/room.promises.js';
 import { surroundingsPromises } from './contract/surroundings.promises.js';
 import { urgencyPromises } from './contract/urgency.promises.js';
@@ -71,6 +72,7 @@ export function describeJobStore(
       roomPromises,
       concurrencyPromises,
       outcomePromises,
+      progressPromises,
       nodePromises,
       declaredJobPromises,
       jobPromises,
