@@ -1,5 +1,7 @@
 import pg from 'pg';
+
 import type { LedgerRow } from './ledger-judge.js';
+import { withClient } from './postgres/with-client.js';
 
 /** A record of the ledger with what it says about its run. */
 export interface LedgerRecord extends LedgerRow {
@@ -26,17 +28,12 @@ export async function readLedger(
   url: string,
   { schema = 'scheduler', jobId }: { schema?: string; jobId?: string } = {},
 ): Promise<LedgerRecord[]> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 30_000 });
-  client.on('error', () => {});
-  await client.connect();
-  try {
+  return await withClient(url, async (client) => {
     const { rows } = await client.query<LedgerRecord>(
       `SELECT ${COLUMNS} FROM ${pg.escapeIdentifier(schema)}.job_execution
        WHERE $1::text IS NULL OR job_id = $1 ORDER BY scheduled_at, id`,
       [jobId ?? null],
     );
     return rows;
-  } finally {
-    await client.end();
-  }
+  });
 }

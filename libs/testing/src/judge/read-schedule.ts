@@ -1,5 +1,7 @@
 import type { JobStore, Page } from 'nestjs-vigil';
 import pg from 'pg';
+
+import { withClient } from '../postgres/with-client.js';
 import type { JudgedAttempt, JudgedExecution, JudgedJob, RecordedSchedule, Transition } from './schedule.js';
 import { readTransitions } from './record-transitions.js';
 
@@ -26,10 +28,7 @@ export async function readSchedule(
 }
 
 async function readDatabase(url: string, schema: string): Promise<RecordedSchedule> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 30_000 });
-  client.on('error', () => {});
-  await client.connect();
-  try {
+  return await withClient(url, async (client) => {
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     const { rows: jobs } = await client.query<JudgedJob>(`SELECT ${JOB} FROM ${schema}.job`);
     const { rows: executions } = await client.query<JudgedExecution>(
@@ -38,9 +37,7 @@ async function readDatabase(url: string, schema: string): Promise<RecordedSchedu
     const { rows: attempts } = await client.query<JudgedAttempt>(`SELECT ${ATTEMPT} FROM ${schema}.job_attempt`);
     const transitions: Transition[] | undefined = await readTransitions(client, schema);
     return { jobs, executions, attempts, transitions };
-  } finally {
-    await client.end();
-  }
+  });
 }
 
 async function readStore(store: JobStore): Promise<RecordedSchedule> {

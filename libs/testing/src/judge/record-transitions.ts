@@ -1,4 +1,6 @@
 import pg from 'pg';
+
+import { withClient } from '../postgres/with-client.js';
 import type { Transition, TransitionState } from './schedule.js';
 
 const TABLE = 'recorded_transition';
@@ -14,14 +16,7 @@ export async function recordTransitions(
   url: string,
   { schema = 'scheduler' }: { schema?: string } = {},
 ): Promise<void> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 30_000 });
-  client.on('error', () => {});
-  await client.connect();
-  try {
-    await client.query(installation(pg.escapeIdentifier(schema)));
-  } finally {
-    await client.end();
-  }
+  await withClient(url, (client) => client.query(installation(pg.escapeIdentifier(schema))));
 }
 
 /** What was recorded, in order; undefined: nothing was asked for. */

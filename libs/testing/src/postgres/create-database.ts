@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 
+import { withClient } from './with-client.js';
+
 /** A database of a test's own. */
 export interface TestDatabase {
   readonly url: string;
@@ -43,12 +45,5 @@ export function withDatabase(url: string, name: string): string {
 
 /** The number of rows the statement is about. */
 async function runOn(url: string, statement: string): Promise<number | null> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 30_000 });
-  client.on('error', () => {});
-  await client.connect();
-  try {
-    return (await client.query(statement)).rowCount;
-  } finally {
-    await client.end();
-  }
+  return await withClient(url, async (client) => (await client.query(statement)).rowCount);
 }
