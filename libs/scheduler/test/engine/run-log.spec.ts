@@ -3,6 +3,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { SchedulerEvents } from '../../src/engine/engine-events.js';
 import type { Logger } from '../../src/engine/engine-logger.js';
 import type { JobContext } from '../../src/engine/job-context.js';
+import { RunLog } from '../../src/engine/run-log.js';
+import type { JobExecutionEntity } from '../../src/store/job-execution.entity.js';
 import { MemoryJobStore } from '../../src/store/memory-job.store.js';
 import { ManualClock } from 'nestjs-vigil-testing';
 import { memoryCluster, postgresCluster, type Cluster } from './cluster.js';
@@ -141,6 +143,19 @@ describe('A line', () => {
     expect(told).toEqual([]);
     expect(await logsIn(node.store)).toEqual([]);
   });
+});
+
+it('Lines of a later attempt go on behind those of the attempts before it', () => {
+  const log = new RunLog({ logs: ['first', 'second'], attempt: 2 } as JobExecutionEntity);
+  const add = (message: string): void => log.add({ level: 'log', message, at: new Date('2026-03-01T12:00:00Z') });
+  add('third');
+  expect(log.unwritten).toMatchObject({ from: 2, lines: [expect.stringContaining('#2 LOG third')] });
+  log.wrote(log.unwritten!);
+  expect(log.unwritten).toBeNull();
+  add('fourth');
+  expect(log.unwritten).toMatchObject({ from: 3, lines: [expect.stringContaining('fourth')] });
+  log.wrote(log.unwritten!);
+  expect(log.unwritten).toBeNull();
 });
 
 describe('The statements that lines cost', () => {
