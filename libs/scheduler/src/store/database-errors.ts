@@ -76,11 +76,12 @@ export function unavailable(outage: Outage, place: string, outcome: WriteOutcome
   return new Kind(`PostgreSQL at ${place}: ${outage.message}`, outcome, { cause: outage.cause });
 }
 
+/** What to do where tables are missing or too old. */
+export const MIGRATE = "Boot one process with migrations: 'run', as a user who may make and alter these tables.";
+
 /** The schema has no tables of ours, or the row is gone that says whose they are. */
 export function noSchedulerIn(schema: string): JobStoreConfigurationError {
-  return new JobStoreConfigurationError(
-    `Schema ${schema} has no scheduler in it. Run the migrations, or set migrations: 'run'.`,
-  );
+  return new JobStoreConfigurationError(`Schema ${schema} has no scheduler in it. ${MIGRATE}`);
 }
 
 /** Why the store cannot be opened: settings that somebody has to change, or an outage that passes. */

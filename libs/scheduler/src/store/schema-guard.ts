@@ -1,7 +1,7 @@
 import { MigrationExecutor } from 'typeorm';
 
 import type { ConnectionKeeper } from './connection-keeper.js';
-import { noSchedulerIn, sqlStateOf } from './database-errors.js';
+import { MIGRATE, noSchedulerIn, sqlStateOf } from './database-errors.js';
 import { asText } from './entity-rows.js';
 import { JobStoreConfigurationError } from './errors.js';
 import type { Query } from './lease.js';
@@ -14,7 +14,6 @@ const MIGRATION_DEADLINE_MS = 60_000;
 /** Any number will do, if every process takes the same: two boots migrate one after the other. */
 const MIGRATION_LOCK = 7_361_225_801;
 const UNDEFINED_TABLE = '42P01';
-const MIGRATE = "Boot one process with migrations: 'run', as a user who may make and alter these tables.";
 
 export interface SchedulerIdentity {
   uid: string;
