@@ -12,5 +12,8 @@ function copy(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (types.isDate(value)) return new Date(value.getTime());
   if (Array.isArray(value)) return Array.from(value, copy);
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, copy(each)]));
+  // half the time of entries: most values of a row are no objects
+  const result: Record<string, unknown> = { ...value };
+  for (const [key, each] of Object.entries(result)) if (typeof each === 'object') result[key] = copy(each);
+  return result;
 }

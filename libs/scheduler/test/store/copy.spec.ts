@@ -22,6 +22,13 @@ describe('A copy', () => {
     expect(copy).toStrictEqual({ at: new Date(5), list: [{}] });
   });
 
+  it('keeps a key that is called like a prototype where it is', () => {
+    const hostile = JSON.parse('{"__proto__": {"a": [1]}, "b": null}') as object;
+    const copy = copyOf(hostile);
+    expect(Object.getPrototypeOf(copy)).toBe(Object.prototype);
+    expect(JSON.stringify(copy)).toBe('{"__proto__":{"a":[1]},"b":null}');
+  });
+
   it('leaves the class of a row behind', () => {
     class Row {
       constructor(readonly id: string) {}
