@@ -190,7 +190,7 @@ describe('A run', () => {
   it('that throws what cannot even be looked at has failed, and frees its slot', async () => {
     const { proxy, revoke } = Proxy.revocable({}, {});
     revoke();
-    const node = aNode([{ retry: { maxAttempts: 2 }, run: () => Promise.reject(proxy as Error) }]);
+    const node = aNode([{ retry: { maxAttempts: 1 }, run: () => Promise.reject(proxy as Error) }]);
     await node.engine.start();
     await node.clock.advance(3_000);
     expect((await ledger(node)).map(({ status }) => status)).toEqual(['failed', 'failed', 'failed']);
