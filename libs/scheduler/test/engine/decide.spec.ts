@@ -186,9 +186,14 @@ it.each([
   }
 });
 
-it('The more urgent job gets the last slot', () => {
+it.each([
+  ['which has the head start', 0],
+  ['which has the higher priority, when they have waited equally long by their head start', 5 * 60_000],
+])('The more urgent job gets the last slot: the one %s', (_, laterMs) => {
   const jobs = ['low', 'high'].map((id): JobSnapshot => {
-    return { job: aRow(id, { priority: id === 'high' ? 5 : 0 }), isDue: true, ...NONE_ACTIVE };
+    const job = aRow(id, { priority: id === 'high' ? 5 : 0 });
+    const wakeAt = new Date(job.wakeAt!.getTime() + (id === 'high' ? laterMs : 0));
+    return { job: { ...job, wakeAt }, isDue: true, ...NONE_ACTIVE };
   });
   const context = {
     canRun: () => true,

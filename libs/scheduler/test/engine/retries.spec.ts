@@ -165,6 +165,23 @@ describe('What a handler throws decides about its next attempt:', () => {
   );
 });
 
+describe('An attempt that did not settle when it was told to', () => {
+  it.each([
+    ['as long as a lease at least, as it may still be at work', 0, 60 * SECOND],
+    ['as its backoff says, when that is longer', 90 * SECOND, 90 * SECOND],
+  ])('has the next one wait %s', async (_, delayMs, waitMs) => {
+    const retry = { maxAttempts: 2, backoff: { kind: 'fixed', delayMs, jitter: false } } as const;
+    const node = aNode([{ every: '1h', timeoutMs: SECOND, retry, run: () => new Promise(() => {}) }]);
+    const waits: number[] = [];
+    node.engine.events.on('execution.failed', ({ retryAt }) =>
+      waits.push(retryAt!.getTime() - node.clock.now().getTime()),
+    );
+    await node.engine.start();
+    await node.clock.advance(HOUR + 10 * SECOND);
+    expect(waits).toEqual([waitMs]);
+  });
+});
+
 describe.each([
   ['in memory', memoryCluster],
   ['on PostgreSQL', postgresCluster],

@@ -183,6 +183,27 @@ describe('The statements that lines cost', () => {
     expect((await logsIn(node.store)).length).toBeGreaterThanOrEqual(90);
   });
 
+  it('and what is said while one is under way has the next one, although no progress was made', async () => {
+    const clock = new ManualClock();
+    const store = new MemoryJobStore({ clock });
+    const loggers: Logger[] = [];
+    const saveProgress = store.saveProgress.bind(store);
+    let saves = 0;
+    store.saveProgress = (updates) => {
+      if (++saves === 1) loggers[0]!.log('meanwhile');
+      return saveProgress(updates);
+    };
+    const run = async ({ logger }: JobContext<unknown>): Promise<void> => {
+      loggers.push(logger);
+      logger.log('begins');
+      await new Promise(() => {});
+    };
+    const node = aNode([{ every: '1h', run }], { clock, store });
+    await node.engine.start();
+    await clock.advance(HOUR + 5_000);
+    expect(texts(await logsIn(store))).toEqual(['#1 LOG begins', '#1 LOG meanwhile']);
+  });
+
   it('and nothing is lost when they fail, or their answer is', async () => {
     const { node, faults } = counting();
     await node.engine.start();
