@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { expect, it } from 'vitest';
 
+import { checkEvent } from '../libs/scheduler/src/module/event-names.js';
+import { checkOptions } from '../libs/scheduler/src/module/options.check.js';
 import { blocksOf, type CodeBlock } from './support/code-blocks.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -93,6 +95,17 @@ it('The index of the documentation has every page', () => {
   expect(missing.filter((page) => !index.includes(`(${page.slice('docs/'.length)})`))).toEqual([]);
 });
 
+it.each<[string, string, () => unknown]>([
+  ['option of the module', 'Options', () => checkOptions('default', { nonsense: 1 })],
+  ['event', 'Events', () => checkEvent('on', 'nonsense')],
+])('Every %s has its line in the reference', (_, section, refused) => {
+  const message = messageOf(refused);
+  const names = message.slice(message.lastIndexOf(': ') + 2).match(/[\w.-]*\w/g) ?? [];
+  expect(names.length).toBeGreaterThan(15);
+  const table = textOf('docs/reference/module-options.md').split(`\n## ${section}\n`)[1]?.split('\n## ')[0] ?? '';
+  expect(names.filter((name) => !table.includes(`\`${name}\``))).toEqual([]);
+});
+
 it('Every link of the documentation leads somewhere', () => {
   const isThere = (page: string, to: string): boolean => existsSync(resolve(root, page, '..', to));
   const dead = pages.flatMap((page) => {
@@ -101,3 +114,12 @@ it('Every link of the documentation leads somewhere', () => {
   });
   expect(dead).toEqual([]);
 });
+
+function messageOf(refused: () => unknown): string {
+  try {
+    refused();
+  } catch (error) {
+    return (error as Error).message;
+  }
+  throw new Error('It was not refused.');
+}
