@@ -5,7 +5,7 @@ import { notJson } from '../../engine/json.js';
 import { ACTIVE_STATUSES, ENDED_STATUSES } from '../../store/job-execution.entity.js';
 import type { ExecutionFilter, JobFilter } from '../../store/job-store.js';
 import { JOB_STATES } from '../../store/job.entity.js';
-import { storable } from '../../store/storable.js';
+import { isUuid, storable } from '../../store/storable.js';
 import { shown } from '../../triggers/instant.js';
 import { strangerIn } from '../known-keys.js';
 
@@ -27,7 +27,6 @@ export interface Note {
 export type CallOptions = Call & Note;
 
 const CALL_KEYS = ['manager', 'reason', 'by'];
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const MOST_ITEMS = 1_000;
 const PAGING = { limit: isCount, cursor: isText };
 const STATUSES = [...ACTIVE_STATUSES, ...ENDED_STATUSES];
@@ -52,10 +51,6 @@ export function checkTime(where: string, from: Date, to: Date): void {
   throw new InvalidJobError(
     `${where}: from is ${from.toISOString()} and lies after to, ${to.toISOString()}. Give the earlier one first.`,
   );
-}
-
-export function isUuid(id: string): boolean {
-  return UUID.test(id);
 }
 
 export function checkCallOptions(where: string, options: unknown, more: readonly string[] = []): void {

@@ -2,11 +2,12 @@ import { executionInfo, jobInfo, type ExecutionInfo, type JobInfo } from '../../
 import { InvalidJobError } from '../../engine/job-settings.js';
 import { InvalidCursorError } from '../../store/cursor.js';
 import { JobNotFoundError } from '../../store/errors.js';
+import { isUuid } from '../../store/storable.js';
 import type { ExecutionFilter, JobFilter, Page } from '../../store/job-store.js';
 import type { NextRun } from '../../triggers/next-runs.js';
 import type { Trigger } from '../../triggers/trigger.js';
 import type { SchedulerRuntime } from '../scheduler.runtime.js';
-import { checkCount, checkExecutionFilter, checkId, checkJobFilter, isUuid } from './arguments.js';
+import { checkCount, checkExecutionFilter, checkId, checkJobFilter } from './arguments.js';
 import { previewOfJob, previewOfTrigger } from './job-preview.js';
 
 export async function getJob(runtime: SchedulerRuntime, id: string): Promise<JobInfo | null> {

@@ -5,17 +5,9 @@ import { executionInfo, type ExecutionInfo } from '../../engine/info.js';
 import { runAgain } from '../../engine/retry-execution.js';
 import { ExecutionNotFoundError } from '../../store/errors.js';
 import type { JobEntity } from '../../store/job.entity.js';
+import { isUuid } from '../../store/storable.js';
 import type { SchedulerRuntime } from '../scheduler.runtime.js';
-import {
-  checkCallOptions,
-  checkData,
-  checkId,
-  checkTime,
-  checkUuid,
-  isUuid,
-  noteOf,
-  type CallOptions,
-} from './arguments.js';
+import { checkCallOptions, checkData, checkId, checkTime, checkUuid, noteOf, type CallOptions } from './arguments.js';
 
 export async function runJob(
   runtime: SchedulerRuntime,
