@@ -4,6 +4,7 @@ import { getMetadataArgsStorage } from 'typeorm';
 import { afterEach, beforeEach, inject } from 'vitest';
 
 import { systemClock } from '../../src/clock/clock.js';
+import { JobStoreUnavailableError } from '../../src/store/errors.js';
 import { storeEntities } from '../../src/store/store-entities.js';
 import type { SchedulerConnection, TypeOrmJobStoreOptions } from '../../src/store/store-options.js';
 import { TypeOrmJobStore } from '../../src/store/typeorm-job.store.js';
@@ -49,6 +50,16 @@ export async function sql(text: string, parameters: unknown[] = [], url = server
   }
 }
 
+/** A call timeout that is short for the sake of a test is not what the opening is about. */
+async function openPatiently(store: TypeOrmJobStore, attempts = 5): Promise<void> {
+  try {
+    await store.open('default');
+  } catch (error) {
+    if (attempts === 1 || !(error instanceof JobStoreUnavailableError)) throw error;
+    await openPatiently(store, attempts - 1);
+  }
+}
+
 /** What a test opened, ended in reverse. */
 export class Cleanup {
   readonly #ends: (() => Promise<unknown>)[] = [];
@@ -69,7 +80,7 @@ export class Cleanup {
 
   async openStore(schema: string, settings?: StoreSettings): Promise<TypeOrmJobStore> {
     const store = this.store(schema, settings);
-    await store.open('default');
+    await openPatiently(store);
     return store;
   }
 
