@@ -196,7 +196,7 @@ export const dangers06to10 = [
           ['AND d.capability = l.capability AND', 'AND'],
           ['AND d.capability = ANY($1::text[])', ''],
         ],
-        ...contract('pass', 'not at a job that is'),
+        ...contract('pass', 'not at a job that is for another node, although one of its own is as urgent'),
       },
       {
         what: 'a priority is worth so much that age never wins',

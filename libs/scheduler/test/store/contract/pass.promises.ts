@@ -37,11 +37,16 @@ export function passPromises(fixture: Fixture): void {
       ['paused', aJob({ state: 'paused' })],
       ['finished', aJob({ state: 'finished' })],
       ['quarantined', aJob({ state: 'quarantined' })],
-      ['for another node', aJob({ capability: 'mail@default' })],
     ])('not at a job that is %s', async (_, job) => {
       const node = await registered(fixture.store);
       await added(fixture.store, job);
       expect(await seen(fixture.store, node)).toMatchObject({ jobs: [] });
+    });
+
+    it('not at a job that is for another node, although one of its own is as urgent', async () => {
+      const node = await registered(fixture.store);
+      await added(fixture.store, aJob(), aJob({ id: 'mail', capability: 'mail@default' }));
+      expect(idsOf(await seen(fixture.store, node))).toEqual(['report']);
     });
 
     it('at the jobs that are due longest, and not at more than its limit', async () => {
