@@ -95,13 +95,18 @@ describe('resolve', () => {
     const silent = await FlakyProxy.start({ target: serverUrl() });
     cleanup.add(silent, (each) => each.close());
     const lost = await cleanup.openStore(schema, { connection: { url: silent.url }, callTimeoutMs: 10_000 });
-    const passing = lost.pass(aPass(node), (snapshot) => {
-      silent.silence('existing');
-      return decideAll(snapshot);
+    let passing!: Promise<unknown>;
+    // it decides about what it has locked
+    await new Promise<void>((resolve) => {
+      passing = lost.pass(aPass(node), (snapshot) => {
+        silent.silence('existing');
+        resolve();
+        return decideAll(snapshot);
+      });
+      passing.catch(() => {});
     });
-    passing.catch(() => {});
     const locked = async () => (await sql(`SELECT 1 FROM "${schema}".job FOR UPDATE SKIP LOCKED`)).length === 0;
-    while (!(await locked()));
+    expect(await locked()).toBe(true);
     expect(await failureOf(other.resolve(node.incarnation, [job!.uid]))).toMatchObject({ outcome: 'not-written' });
     await lost.close();
     await expect(passing).rejects.toBeInstanceOf(JobStoreUnavailableError);
