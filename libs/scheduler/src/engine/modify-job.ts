@@ -135,8 +135,7 @@ function inRow(trigger: unknown, { anchor }: JobEntity): unknown {
 /** A new state is the edit's doing. A job that stands still goes on saying why. */
 function stateAfter(job: JobEntity, row: JobEntity, { now, reason, by }: ModifySurroundings): Partial<JobEntity> {
   const isOther = row.state !== job.state;
-  const isNoted =
-    ((reason ?? null) !== null || (by ?? null) !== null) && row.state !== 'paused' && row.state !== 'quarantined';
+  const isNoted = (reason ?? by ?? null) !== null && row.state !== 'paused' && row.state !== 'quarantined';
   return {
     ...(isOther ? { stateAt: now, stateReason: null, stateBy: null } : {}),
     ...(isNoted ? { stateReason: reason ?? null, stateBy: by ?? null } : {}),

@@ -37,9 +37,7 @@ export async function draftDeclared(
   const where = `@ScheduledJob on ${job.handler.source}`;
   try {
     const definition = await definitionOf(job, resolve);
-    if (definition.disabled !== undefined && typeof definition.disabled !== 'boolean') {
-      throw new InvalidJobError(`disabled is ${shown(definition.disabled)}. Write true or false.`);
-    }
+    checkFlag('disabled', definition.disabled);
     return definition.disabled === true ? null : draftOf(job, definition, surroundings);
   } catch (error) {
     throw wrongAt(where, error);
@@ -95,6 +93,12 @@ function draftOf(job: CatalogJob, definition: Definition, surroundings: JobSurro
 /** What jobs of a handler have that nobody says anything about. */
 export function builtIn({ isTransactional }: { isTransactional?: boolean }): JobSettings {
   return isTransactional === true ? TRANSACTIONAL_SETTINGS : {};
+}
+
+/** Of an option that may be left out. Throws `InvalidJobError`. */
+export function checkFlag(name: string, value: unknown): void {
+  if (value === undefined || typeof value === 'boolean') return;
+  throw new InvalidJobError(`${name} is ${shown(value)}. Write true or false.`);
 }
 
 /** A job in a pool that nobody has would wait for ever. */

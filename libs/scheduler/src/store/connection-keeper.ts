@@ -3,7 +3,7 @@ import { connectionOf, type ConnectionSource, OwnSource, SharedSource } from './
 import { openingError, Outage, Replacement, unavailable } from './database-errors.js';
 import { decodeBoolean, decodeInstant, instant } from './entity-rows.js';
 import { JobStoreUnavailableError, type WriteOutcome } from './errors.js';
-import { isError } from './is-error.js';
+import { messageOf } from './is-error.js';
 import type { Lease, Query } from './lease.js';
 import { lockTimeout, serverTimeouts } from './server-timeouts.js';
 import type { TypeOrmJobStoreOptions } from './store-options.js';
@@ -71,7 +71,7 @@ export class ConnectionKeeper {
     } catch (error) {
       if (error instanceof JobStoreUnavailableError) throw error;
       // Credentials that were good once: somebody is changing them. It is a state of health, not the end.
-      throw new JobStoreUnavailableError(isError(error) ? error.message : String(error), 'not-written');
+      throw new JobStoreUnavailableError(messageOf(error), 'not-written');
     }
   }
 

@@ -4,3 +4,8 @@ import { isNativeError } from 'node:util/types';
 export function isError(value: unknown): value is Error {
   return isNativeError(value) || value instanceof Error;
 }
+
+/** What it says, whatever was thrown. */
+export function messageOf(thrown: unknown): string {
+  return isError(thrown) ? thrown.message : String(thrown);
+}

@@ -1,6 +1,6 @@
 import type { ConnectionKeeper } from './connection-keeper.js';
 import { isUnwritable } from './database-errors.js';
-import { isError } from './is-error.js';
+import { messageOf } from './is-error.js';
 import type { OutcomeRecord, OutcomeVerdict } from './job-store.js';
 import type { Query } from './lease.js';
 import type { JobEntity } from './job.entity.js';
@@ -80,7 +80,7 @@ const isBare = (outcome: OutcomeRecord): boolean => bareOutcomes.has(outcome);
 
 /** The status stands; what could not be stored is replaced by a note that says so. */
 export function bare(outcome: OutcomeRecord, error: unknown): OutcomeRecord {
-  const why = isError(error) ? error.message : String(error);
+  const why = messageOf(error);
   const note = `It could not be stored: ${why}`;
   const name = outcome.error ? storable(outcome.error.name) : '';
   const stripped: OutcomeRecord = {

@@ -2,7 +2,7 @@ import type { ConnectionKeeper, Transaction } from './connection-keeper.js';
 import { isUnwritable, Outage } from './database-errors.js';
 import { JobStoreUnavailableError, PassUnresolvedError } from './errors.js';
 import { newExecutionRow } from './execution-row.js';
-import { isError } from './is-error.js';
+import { messageOf } from './is-error.js';
 import type {
   Decisions,
   JobCancel,
@@ -178,6 +178,6 @@ function decisionsOf({ job, pending }: JobSnapshot, decisions: Decisions): Decis
 }
 
 function quarantine({ uid, id }: JobEntity, error: unknown): JobQuarantine {
-  const message = isError(error) ? error.message : String(error);
+  const message = messageOf(error);
   return { uid, reason: quarantinedBecause(id, `What was decided for it cannot be stored: ${message}`) };
 }

@@ -11,7 +11,7 @@ import { shown } from '../../triggers/instant.js';
 import { parseTrigger, triggerOf } from '../../triggers/trigger-spec.js';
 import { InvalidTriggerError, type Duration, type Trigger } from '../../triggers/trigger.js';
 import type { DataField, DataOf } from '../handler-method.js';
-import { builtIn, checkExecutor } from '../job-definition.js';
+import { builtIn, checkExecutor, checkFlag } from '../job-definition.js';
 import type { Bounds, CronFields, Once, Recurrence } from '../job-timing.js';
 import { BOUND_KEYS, RECURRENCE_KEYS, SETTING_KEYS, strangerIn } from '../known-keys.js';
 import type { SchedulerRuntime } from '../scheduler.runtime.js';
@@ -52,9 +52,7 @@ export function draftAdded(request: JobRequest, runtime: SchedulerRuntime): JobD
   const stranger = strangerIn(request, ['handler', ...ENTRY_KEYS]);
   if (stranger !== null) throw new InvalidJobError(stranger);
   const { id = randomUUID(), data, paused } = request;
-  if (paused !== undefined && typeof paused !== 'boolean') {
-    throw new InvalidJobError(`paused is ${shown(paused)}. Write true or false.`);
-  }
+  checkFlag('paused', paused);
   const handler = handlerIn(request.handler, catalog);
   const draft = draftJob({
     id,
